@@ -1,0 +1,64 @@
+//! What every action must be able to do.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::mpsc;
+
+use crate::journal::Intended;
+use crate::model::{Intent, Outcome, Plan, Progress, Refusal};
+
+/// Where a long act tells how far it is. Progress may be dropped when nobody reads; outcomes never are.
+pub type ProgressSink = mpsc::Sender<Progress>;
+
+/// One thing warroom can do to a target.
+pub trait Action: Send + Sync {
+    /// Finds out, by reading only, what the intent would touch.
+    fn plan<'a>(
+        &'a self,
+        intent: &'a Intent,
+    ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>>;
+
+    /// Does it, verifies it and tells what came of it. Takes proof that the intent is on disk.
+    fn act<'a>(
+        &'a self,
+        intended: &'a Intended,
+        progress: ProgressSink,
+        stop: StopFlag,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+}
+
+/// How the operator holds a running act: go on, pause, stop.
+#[derive(Clone, Debug, Default)]
+pub struct StopFlag(Arc<AtomicU8>);
+
+impl StopFlag {
+    const PAUSED: u8 = 1;
+    const STOPPED: u8 = 2;
+
+    /// Ends the act at the next safe point; what is done stays done.
+    pub fn stop(&self) {
+        self.0.store(Self::STOPPED, Ordering::Relaxed);
+    }
+
+    /// Holds the act, or lets it go on; a stopped act stays stopped.
+    pub fn pause(&self, paused: bool) {
+        let (from, to) = if paused { (0, Self::PAUSED) } else { (Self::PAUSED, 0) };
+        // Losing the race means it was stopped or already so: both are what was wanted.
+        self.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).ok();
+    }
+
+    /// Whether it should end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::STOPPED
+    }
+
+    /// Whether it should wait.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::PAUSED
+    }
+}

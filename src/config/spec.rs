@@ -1,0 +1,202 @@
+//! The effective settings, as the rest of the program sees them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Thresholds;
+use crate::model::{Namespace, TargetId};
+
+/// Everything that was configured, with defaults filled in.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The file it came from; `None` when warroom looked around by itself.
+    pub path: Option<PathBuf>,
+    /// What the operator should be aware of at every moment.
+    pub environment: Environment,
+    /// What is polled, in the file's order.
+    pub targets: Vec<TargetSpec>,
+    /// Limits of every resource.
+    pub thresholds: Thresholds,
+    /// Name of the theme.
+    pub theme: Option<String>,
+    /// Rebound keys: command name and chord, as written.
+    pub keys: Vec<(String, String)>,
+    /// How transitions are announced.
+    pub notify: NotifySettings,
+    /// Where the journal is written; `None` means the XDG state folder.
+    pub journal: Option<PathBuf>,
+    /// Set by `warroom lab up`: the lab this config belongs to.
+    pub lab: Option<LabSettings>,
+}
+
+/// The environment the targets belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// `production`; shown in the header.
+    pub name: String,
+    /// How acts are confirmed.
+    pub confirm: ConfirmRule,
+    /// No act is possible.
+    pub read_only: bool,
+    /// Where `read_only` came from, for the greyed keys: `--read-only`, `WARROOM_READ_ONLY`, `the config file`.
+    pub read_only_from: &'static str,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self {
+            name: "local".into(),
+            confirm: ConfirmRule::Key,
+            read_only: false,
+            read_only_from: "the default",
+        }
+    }
+}
+
+/// How an act is confirmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConfirmRule {
+    /// `y`.
+    #[default]
+    Key,
+    /// The target's id is typed.
+    Name,
+}
+
+/// How transitions are announced beside the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotifySettings {
+    /// Ring the terminal bell.
+    pub bell: bool,
+    /// Set the terminal's title.
+    pub title: bool,
+    /// Escape sequence to send: 9, 99 or 777.
+    pub osc: Option<u16>,
+    /// Desktop notification, where there is a desktop session.
+    pub desktop: bool,
+}
+
+impl Default for NotifySettings {
+    fn default() -> Self {
+        Self { bell: true, title: true, osc: None, desktop: true }
+    }
+}
+
+/// The lab a config belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabSettings {
+    /// The lab's folder.
+    pub dir: PathBuf,
+}
+
+/// One thing to poll. Fields that a kind does not use are refused when the file is read.
+#[derive(Clone, Debug)]
+pub struct TargetSpec {
+    /// Its id.
+    pub id: TargetId,
+    /// Name of the kind, one of the table in `sources`.
+    pub kind: String,
+    /// Where it answers, with credentials; `None` where the kind needs none or finds it in its own environment.
+    pub url: Option<Secret>,
+    /// Time from one poll to the next.
+    pub every: Duration,
+    /// Longest wait for one answer, the connecting included.
+    pub timeout: Duration,
+    /// A statement that runs longer is slow.
+    pub slow_after: Duration,
+    /// Cache namespaces.
+    pub namespaces: Vec<Namespace>,
+    /// Queues to watch; empty means every queue found.
+    pub queues: Vec<String>,
+    /// Limits of this target, over the general ones.
+    pub thresholds: Thresholds,
+    /// Line of the file on which the target begins.
+    pub line: Option<usize>,
+    /// Why it cannot be used; it then shows as down with this reason.
+    pub broken: Option<String>,
+}
+
+impl TargetSpec {
+    /// A target with every default in place.
+    #[must_use]
+    pub fn new(id: TargetId, kind: &str) -> Self {
+        Self {
+            id,
+            kind: kind.to_owned(),
+            url: None,
+            every: Duration::from_secs(1),
+            timeout: Duration::from_secs(3),
+            slow_after: Duration::from_secs(1),
+            namespaces: Vec::new(),
+            queues: Vec::new(),
+            thresholds: Thresholds::default(),
+            line: None,
+            broken: None,
+        }
+    }
+
+    /// The same target at another address.
+    #[must_use]
+    pub fn with_url(mut self, url: &str) -> Self {
+        self.url = Some(Secret::new(url));
+        self
+    }
+
+    /// Where it answers, for the screen: scheme, host and path without user, password and query.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.url.as_ref().map_or_else(|| self.kind.clone(), Secret::without_credentials)
+    }
+}
+
+/// Text that may hold a password: shown by nothing, handed out only to who connects.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text in.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text itself, for connecting only.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// A URL without its user, password, query and fragment; a path as it is.
+    #[must_use]
+    pub fn without_credentials(&self) -> String {
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return if self.0.contains('@') { "(hidden)".into() } else { self.0.clone() };
+        };
+        let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let path = path.split(['?', '#']).next().unwrap_or("");
+        format!("{scheme}://{host}{path}")
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_endpoint_holds_no_credentials() {
+        let shown = |url| Secret::new(url).without_credentials();
+        assert_eq!(shown("postgres://u:p@w@10.0.0.5:5432/app?password=x"), "postgres://10.0.0.5:5432/app");
+        assert_eq!(shown("http://10.0.0.2:8404/;csv"), "http://10.0.0.2:8404/;csv");
+        assert_eq!(shown("unix:/run/haproxy/admin.sock"), "unix:/run/haproxy/admin.sock");
+        assert_eq!(shown("host=db password=x@y"), "(hidden)");
+        assert_eq!(format!("{:?}", Secret::new("s3cret")), "(hidden)");
+    }
+}

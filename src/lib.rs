@@ -1,0 +1,7 @@
+//! warroom: which resource is under pressure, what caused it, and which key fixes it.
+
+pub mod actions;
+pub mod config;
+pub mod journal;
+pub mod model;
+pub mod sources;

@@ -1,0 +1,145 @@
+//! What one look at a cache saw. Counters are raw and cumulative.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Missing, SafeText, Timestamp};
+
+/// One raw sample of a cache server. A field the server does not offer is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CacheSample {
+    /// `redis 7.0.15`, `valkey 9.1.2`.
+    pub product: SafeText,
+    /// Changes with every start of the server.
+    pub run_id: SafeText,
+    /// Seconds since the server started.
+    pub uptime: Option<u64>,
+    /// `master` or `slave`, as the server says.
+    pub role: SafeText,
+    /// Bytes counted against the limit.
+    pub used_memory: u64,
+    /// Bytes the process takes from the system.
+    pub resident_memory: Option<u64>,
+    /// The limit; `None` when the server has none (then the kernel's OOM killer is the limit).
+    pub max_memory: Option<u64>,
+    /// Memory of the server's machine: what a server without a limit is measured against.
+    pub system_memory: Option<u64>,
+    /// `noeviction`, `allkeys-lru` …
+    pub eviction_policy: SafeText,
+    /// Resident to used.
+    pub fragmentation_ratio: Option<f64>,
+    /// Bytes lost to fragmentation.
+    pub fragmentation_bytes: Option<i64>,
+    /// Keys in all databases.
+    pub keys: u64,
+    /// Of those, keys with an expiry.
+    pub expiring_keys: u64,
+    /// Keys removed for want of space.
+    pub evicted: u64,
+    /// Keys removed because their time was up.
+    pub expired: u64,
+    /// Lookups that found a key.
+    pub hits: u64,
+    /// Lookups that found none.
+    pub misses: u64,
+    /// Commands run.
+    pub commands: u64,
+    /// Connections open.
+    pub clients: u64,
+    /// Connections the server takes at most.
+    pub max_clients: Option<u64>,
+    /// Clients in a blocking call (workers are meant to be).
+    pub blocked_clients: u64,
+    /// Connections refused because of the limit.
+    pub rejected: u64,
+    /// Connections ever accepted.
+    pub connections: u64,
+    /// Processor seconds of the thread that runs commands; of the process where the server does not tell.
+    pub main_thread_cpu: Option<f64>,
+    /// Writes refused for want of memory.
+    pub oom_errors: Option<u64>,
+    /// Time share of each command, cumulative.
+    pub command_stats: Vec<CommandStat>,
+    /// Slow-log entries not seen by an earlier poll, newest first.
+    pub slow: Vec<SlowCommand>,
+    /// Our own PING, milliseconds: sees what the slow log hides (EXEC).
+    pub ping_ms: Option<f64>,
+    /// The namespaces the config names, with what is known of them.
+    pub namespaces: Vec<NamespaceSample>,
+    /// Saving to disk.
+    pub persistence: Option<Persistence>,
+    /// On a replica, its link to the master.
+    pub replica_link: Option<ReplicaLink>,
+    /// Loading its data; commands are refused.
+    pub loading: bool,
+    /// What could not be read, and why.
+    pub missing: Vec<Missing>,
+}
+
+/// Calls and time of one command since the last reset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CommandStat {
+    /// `get`, `config|set`.
+    pub name: SafeText,
+    /// Times called.
+    pub calls: u64,
+    /// Microseconds spent.
+    pub micros: u64,
+}
+
+/// One entry of the slow log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SlowCommand {
+    /// The server's number for it.
+    pub id: u64,
+    /// When it ran, to the second, by the server's clock.
+    pub at: Timestamp,
+    /// How long it held everybody up, milliseconds.
+    pub took_ms: f64,
+    /// Command and first arguments, cut short; values are not shown.
+    pub command: SafeText,
+    /// Address of the client.
+    pub client: SafeText,
+    /// Name the client gave itself.
+    pub client_name: SafeText,
+}
+
+/// What is known of one configured namespace.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamespaceSample {
+    /// Its name in the config.
+    pub name: SafeText,
+    /// Its literal prefix.
+    pub prefix: SafeText,
+    /// Never cleared.
+    pub protected: bool,
+    /// Estimated share of all keys, 0 to 1, from a bounded random sample; `None` before the first.
+    pub share: Option<f64>,
+    /// Keys looked at for that estimate.
+    pub sampled: u64,
+}
+
+/// Saving to disk, as the server tells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Persistence {
+    /// The last snapshot failed: writes may be refused.
+    pub snapshot_failed: bool,
+    /// The last write to the append-only file failed.
+    pub append_failed: bool,
+    /// Changes not yet in a snapshot.
+    pub unsaved_changes: u64,
+}
+
+/// A replica's link to its master.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplicaLink {
+    /// The link is up.
+    pub up: bool,
+    /// Seconds since the master last spoke.
+    pub last_io: Option<u64>,
+}

@@ -1,0 +1,227 @@
+//! What one look at a PostgreSQL server saw: its sessions, who waits for whom, its totals.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BackendKey, Missing, SafeText, Timestamp};
+
+/// One raw sample of a database server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DatabaseSample {
+    /// `server_version_num`: 150018 is 15.18.
+    pub version: u32,
+    /// The server's clock when it answered.
+    pub server_time: Timestamp,
+    /// When the server started.
+    pub started: Timestamp,
+    /// A standby that replays another server's log.
+    pub in_recovery: bool,
+    /// `max_connections`.
+    pub max_connections: u32,
+    /// Slots an ordinary role cannot take: superuser reserved and, from 16, reserved.
+    pub reserved_connections: u32,
+    /// Every backend but the asking one.
+    pub backends: Vec<Backend>,
+    /// Prepared transactions, read only when a session waits behind one (blocker pid 0).
+    pub prepared: Vec<PreparedTransaction>,
+    /// Totals over all databases; `None` on polls that did not read them.
+    pub totals: Option<DatabaseTotals>,
+    /// Standbys fed by this server.
+    pub replicas: Vec<Replica>,
+    /// On a standby: seconds behind, 0 when all that was received is replayed.
+    pub replay_lag: Option<f64>,
+    /// Sessions left out because of the row cap.
+    pub left_out: u32,
+    /// What could not be read, and why.
+    pub missing: Vec<Missing>,
+}
+
+/// One server process, as `pg_stat_activity` shows it. Ages are seconds by the server's clock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Who it is: pid and start.
+    pub key: BackendKey,
+    /// For a parallel worker, the pid of its leader.
+    #[serde(default)]
+    pub leader_pid: Option<i32>,
+    /// `backend_type`: `client backend`, `autovacuum worker`, `walsender` …
+    #[serde(default)]
+    pub kind: SafeText,
+    /// Database it is connected to.
+    #[serde(default)]
+    pub database: SafeText,
+    /// Role it logged in as.
+    #[serde(default)]
+    pub user: SafeText,
+    /// What the client calls itself: `web.3`.
+    #[serde(default)]
+    pub application_name: SafeText,
+    /// Client address; empty for a local socket.
+    #[serde(default)]
+    pub client: SafeText,
+    /// What it does.
+    pub state: BackendState,
+    /// What it waits for, if anything.
+    #[serde(default)]
+    pub wait: Option<Wait>,
+    /// When the current or last statement began.
+    #[serde(default)]
+    pub query_start: Option<Timestamp>,
+    /// Seconds since its transaction began.
+    #[serde(default)]
+    pub xact_age: Option<f64>,
+    /// Seconds since its statement began.
+    #[serde(default)]
+    pub query_age: Option<f64>,
+    /// Seconds in the present state.
+    #[serde(default)]
+    pub state_age: Option<f64>,
+    /// Its transaction has an id of its own: it wrote, and ending it rolls that back.
+    #[serde(default)]
+    pub has_written: bool,
+    /// The first 200 characters of the current or last statement.
+    #[serde(default)]
+    pub query: SafeText,
+    /// Pids it waits for, as `pg_blocking_pids` tells: unordered, perhaps repeated; 0 is a prepared transaction.
+    #[serde(default)]
+    pub blocked_by: Vec<i32>,
+    /// Seconds it has waited for its lock; from 14 as the server tells, before that its statement's age.
+    #[serde(default)]
+    pub wait_age: Option<f64>,
+}
+
+impl Backend {
+    /// Whether it waits for a lock now.
+    #[must_use]
+    pub fn waits_for_lock(&self) -> bool {
+        self.wait.as_ref().is_some_and(|wait| wait.class.as_str() == "Lock")
+    }
+
+    /// A client's session, not one of the server's own processes.
+    #[must_use]
+    pub fn is_client(&self) -> bool {
+        self.kind.as_str() == "client backend"
+    }
+
+    /// What to call it on the screen: its application, or its role, or its kind.
+    #[must_use]
+    pub fn who(&self) -> &str {
+        [&self.application_name, &self.user, &self.kind]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .map_or("a session", SafeText::as_str)
+    }
+}
+
+/// `pg_stat_activity.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum BackendState {
+    /// Still authenticating (shown by 18 and later).
+    #[serde(rename = "starting")]
+    Starting,
+    /// Running a statement.
+    #[serde(rename = "active")]
+    Active,
+    /// Waiting for its client, no transaction open.
+    #[serde(rename = "idle")]
+    Idle,
+    /// Waiting for its client with a transaction open.
+    #[serde(rename = "idle in transaction")]
+    IdleInTransaction,
+    /// As above after an error; keeps locks only from before a savepoint.
+    #[serde(rename = "idle in transaction (aborted)")]
+    IdleInTransactionAborted,
+    /// Running a fast-path function.
+    #[serde(rename = "fastpath function call")]
+    Fastpath,
+    /// Not told: activity tracking is off, no right to see it, or a process of the server's own.
+    #[serde(rename = "unknown", other)]
+    Unknown,
+}
+
+impl BackendState {
+    /// The state by PostgreSQL's own word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "starting" => Self::Starting,
+            "active" => Self::Active,
+            "idle" => Self::Idle,
+            "idle in transaction" => Self::IdleInTransaction,
+            "idle in transaction (aborted)" => Self::IdleInTransactionAborted,
+            "fastpath function call" => Self::Fastpath,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// PostgreSQL's own word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Active => "active",
+            Self::Idle => "idle",
+            Self::IdleInTransaction => "idle in transaction",
+            Self::IdleInTransactionAborted => "idle in transaction (aborted)",
+            Self::Fastpath => "fastpath function call",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a backend waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// `wait_event_type`: `Lock`, `IO`, `Client` …
+    pub class: SafeText,
+    /// `wait_event`: `transactionid`, `relation`, `DataFileRead` …
+    pub event: SafeText,
+}
+
+/// A transaction prepared for two-phase commit: it holds locks and has no process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PreparedTransaction {
+    /// Its name.
+    pub gid: SafeText,
+    /// Who prepared it.
+    pub owner: SafeText,
+    /// In which database.
+    pub database: SafeText,
+    /// Seconds since it was prepared.
+    pub age: f64,
+    /// Pids that wait for it.
+    pub waiters: Vec<i32>,
+}
+
+/// Counters over all databases since the last reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DatabaseTotals {
+    /// Transactions committed.
+    pub commits: u64,
+    /// Transactions rolled back.
+    pub rollbacks: u64,
+    /// Deadlocks found.
+    pub deadlocks: u64,
+    /// Bytes written to temporary files.
+    pub temp_bytes: u64,
+    /// Blocks found in shared buffers.
+    pub blocks_hit: u64,
+    /// Blocks asked of the operating system.
+    pub blocks_read: u64,
+}
+
+/// A standby fed by this server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Replica {
+    /// What the standby calls itself.
+    pub name: SafeText,
+    /// `streaming`, `catchup` …
+    pub state: SafeText,
+    /// Bytes written here and not yet replayed there.
+    pub lag_bytes: Option<f64>,
+    /// Seconds, as the server measures it; `None` while idle.
+    pub lag_seconds: Option<f64>,
+}

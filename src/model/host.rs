@@ -1,0 +1,177 @@
+//! What one look at a machine saw. Counters are raw and cumulative; rates are the store's business.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Missing, SafeText};
+
+/// One raw sample of a machine. What the system does not offer is `None` and named in `missing`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostSample {
+    /// The machine's own name.
+    pub hostname: SafeText,
+    /// Logical processors online.
+    pub cores: u32,
+    /// Processor time by mode, cumulative over all cores.
+    pub cpu: Option<CpuTimes>,
+    /// Threads running or ready to run now (`procs_running`), the asking thread not counted.
+    pub run_queue: Option<u32>,
+    /// Threads in uninterruptible sleep now.
+    pub blocked: Option<u32>,
+    /// Load averages over 1, 5 and 15 minutes.
+    pub load: Option<[f64; 3]>,
+    /// Memory and swap as they stand, bytes.
+    pub memory: Option<Memory>,
+    /// Paging counters, cumulative.
+    pub paging: Option<Paging>,
+    /// Pressure stall totals, cumulative microseconds.
+    pub pressure: Option<Pressure>,
+    /// Block devices, cumulative counters.
+    pub disks: Vec<DiskIo>,
+    /// Mounted file systems that hold data.
+    pub filesystems: Vec<Filesystem>,
+    /// Network interfaces, cumulative counters.
+    pub interfaces: Vec<Interface>,
+    /// TCP counters of the machine, cumulative.
+    pub tcp: Option<Tcp>,
+    /// Every listening TCP socket with its accept queue.
+    pub listeners: Vec<Listener>,
+    /// Seconds since boot.
+    pub uptime: Option<f64>,
+    /// What could not be read, and why.
+    pub missing: Vec<Missing>,
+}
+
+/// Processor time in seconds by mode, summed over all cores since boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CpuTimes {
+    /// In programs, `nice` included.
+    pub user: f64,
+    /// In the kernel, interrupts included.
+    pub system: f64,
+    /// Idle with a disk request outstanding.
+    pub iowait: f64,
+    /// Taken by the hypervisor for somebody else.
+    pub steal: f64,
+    /// Idle.
+    pub idle: f64,
+}
+
+/// Memory as it stands, bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// Installed.
+    pub total: u64,
+    /// What programs can still get without swapping (`MemAvailable`).
+    pub available: u64,
+    /// Size of swap; 0 means there is none.
+    pub swap_total: u64,
+    /// Swap not used.
+    pub swap_free: u64,
+}
+
+/// Paging events since boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Paging {
+    /// Pages read back from swap.
+    pub swap_in: u64,
+    /// Pages written to swap.
+    pub swap_out: u64,
+    /// Faults that had to read from disk.
+    pub major_faults: u64,
+    /// File pages read again soon after their eviction (thrash); absent on old kernels.
+    pub refaults: Option<u64>,
+    /// Processes ended for want of memory.
+    pub oom_kills: Option<u64>,
+}
+
+/// Stall time since boot in microseconds (PSI): `some` task waited, or `full`y all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pressure {
+    /// Some task waited for a processor.
+    pub cpu_some: u64,
+    /// Some task waited for memory.
+    pub memory_some: u64,
+    /// All tasks waited for memory.
+    pub memory_full: u64,
+    /// Some task waited for I/O.
+    pub io_some: u64,
+    /// All tasks waited for I/O.
+    pub io_full: u64,
+}
+
+/// Counters of one block device since boot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DiskIo {
+    /// Kernel name: `sda`, `nvme0n1`.
+    pub name: SafeText,
+    /// Milliseconds with at least one request in flight.
+    pub busy_ms: u64,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Bytes written.
+    pub written_bytes: u64,
+}
+
+/// One mounted file system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Filesystem {
+    /// Where it is mounted.
+    pub mount: SafeText,
+    /// Size in bytes.
+    pub total: u64,
+    /// Bytes left for ordinary users.
+    pub available: u64,
+}
+
+/// Counters of one network interface since boot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Interface {
+    /// `eth0`.
+    pub name: SafeText,
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Errors on receive and send.
+    pub errors: u64,
+}
+
+/// TCP counters of the machine since boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tcp {
+    /// Segments sent.
+    pub segments_out: u64,
+    /// Segments sent again.
+    pub retransmits: u64,
+    /// Connections refused a place because an accept queue was full (events, not users).
+    pub listen_overflows: u64,
+    /// Connections dropped at a listening socket for any reason.
+    pub listen_drops: u64,
+}
+
+/// One listening TCP socket and its accept queue: connections the kernel completed and nobody accepted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listener {
+    /// Local address as text, without the port; `*` for any.
+    pub address: SafeText,
+    /// Local port.
+    pub port: u16,
+    /// Connections waiting now, summed over sockets that share the port.
+    pub depth: u32,
+    /// The limit of that queue (the smaller of the program's backlog and `somaxconn`).
+    pub limit: u32,
+    /// Mean depth since the previous poll, from samples taken in between.
+    pub mean_depth: f64,
+    /// Greatest depth seen since the previous poll.
+    pub max_depth: u32,
+}

@@ -1,0 +1,106 @@
+//! What the operator wants. Closed on purpose: this list is the whole power of the tool.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BackendKey, Namespace, TargetId, Timestamp};
+
+/// One wish, named precisely enough that nothing else can be hit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "intent")]
+pub enum Intent {
+    /// End these PostgreSQL sessions, each only if it still is that very session.
+    TerminateBackend {
+        /// The server.
+        target: TargetId,
+        /// The sessions; more than one where only the set frees anybody.
+        backends: Vec<BackendKey>,
+    },
+    /// Stop one session's statement; the session lives on.
+    CancelBackend {
+        /// The server.
+        target: TargetId,
+        /// The session.
+        backend: BackendKey,
+        /// Start of the very statement that was meant; `None` lets the plan read it.
+        query_start: Option<Timestamp>,
+    },
+    /// Remove every key of one namespace.
+    ClearNamespace {
+        /// The cache.
+        target: TargetId,
+        /// The namespace, as configured.
+        namespace: Namespace,
+    },
+    /// Write down that a deploy happens now.
+    MarkDeploy {
+        /// `v8.1.2`.
+        label: String,
+        /// Free text.
+        note: String,
+    },
+}
+
+impl Intent {
+    /// The intent's name in the journal and in JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::TerminateBackend { .. } => "terminate_backend",
+            Self::CancelBackend { .. } => "cancel_backend",
+            Self::ClearNamespace { .. } => "clear_namespace",
+            Self::MarkDeploy { .. } => "mark_deploy",
+        }
+    }
+
+    /// The target it touches; a mark touches none.
+    #[must_use]
+    pub const fn target(&self) -> Option<&TargetId> {
+        match self {
+            Self::TerminateBackend { target, .. }
+            | Self::CancelBackend { target, .. }
+            | Self::ClearNamespace { target, .. } => Some(target),
+            Self::MarkDeploy { .. } => None,
+        }
+    }
+
+    /// The same wish as a command line, for runbooks and for `remedy.command`.
+    #[must_use]
+    pub fn command_line(&self) -> String {
+        match self {
+            Self::TerminateBackend { target, backends } => backends
+                .iter()
+                .map(|b| format!("warroom kill --target {target} --pid {} --started {}", b.pid, b.started))
+                .collect::<Vec<_>>()
+                .join(" && "),
+            Self::CancelBackend { target, backend, .. } => format!(
+                "warroom kill --target {target} --pid {} --started {} --cancel",
+                backend.pid, backend.started
+            ),
+            Self::ClearNamespace { target, namespace } => {
+                format!("warroom clear {} --target {target}", shell_word(&namespace.name))
+            }
+            Self::MarkDeploy { label, .. } => format!("warroom mark {}", shell_word(label)),
+        }
+    }
+}
+
+/// Quotes a word for a POSIX shell, so that a pasted command line means what it shows.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) && !word.starts_with('-') {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pasted_command_line_cannot_run_anything_else() {
+        let mark = Intent::MarkDeploy { label: "v1; rm -rf '$HOME'".into(), note: String::new() };
+        assert_eq!(mark.command_line(), r"warroom mark 'v1; rm -rf '\''$HOME'\'''");
+    }
+}

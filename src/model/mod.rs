@@ -1,0 +1,38 @@
+//! Plain data: what was seen, what it means, what is wanted. Knows serde and nothing else:
+//! no clock, no socket, no screen, no runtime. Every other folder may import this one.
+
+mod cache;
+mod database;
+mod fact;
+mod finding;
+mod host;
+mod ids;
+mod intent;
+mod plan;
+mod proxy;
+mod queue;
+mod reading;
+mod resource;
+mod text;
+mod time;
+
+pub use cache::{CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SlowCommand};
+pub use database::{
+    Backend, BackendState, DatabaseSample, DatabaseTotals, PreparedTransaction, Replica, Wait,
+};
+pub use fact::{At, Fact, Mark};
+pub use finding::{Culprit, Finding, Remedy, ResourceState, Severity, Verdict};
+pub use host::{
+    CpuTimes, DiskIo, Filesystem, HostSample, Interface, Listener, Memory, Paging, Pressure, Tcp,
+};
+pub use ids::{BackendKey, IdError, Namespace, PlanId, TargetId};
+pub use intent::Intent;
+pub use plan::{
+    Actor, Confirm, Gentler, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
+};
+pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState};
+pub use queue::{Queue, QueueAge, QueueSample};
+pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};
+pub use resource::Resource;
+pub use text::SafeText;
+pub use time::{Millis, Timestamp};

@@ -1,0 +1,120 @@
+//! What one look at a proxy saw: its backends and the servers behind them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Missing, SafeText};
+
+/// One raw sample of a proxy. Counters are cumulative since the proxy's start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProxySample {
+    /// The process that answered, where it tells of itself.
+    pub process: Option<ProxyProcess>,
+    /// Its backends.
+    pub backends: Vec<ProxyBackend>,
+    /// What could not be read, and why.
+    pub missing: Vec<Missing>,
+}
+
+/// The proxy's own process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProxyProcess {
+    /// `2.6.12`.
+    pub version: SafeText,
+    /// Process id; a change means a reload.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime: u64,
+    /// Share of time with nothing to do, 0 to 1.
+    pub idle: Option<f64>,
+    /// Connections open.
+    pub connections: u64,
+    /// Connections it takes at most.
+    pub max_connections: Option<u64>,
+}
+
+/// One pool of servers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProxyBackend {
+    /// Its name.
+    pub name: SafeText,
+    /// Whether any server takes requests.
+    pub up: bool,
+    /// Requests that wait for a server, the pinned queues of the servers included.
+    pub queue: u64,
+    /// Requests ever.
+    pub requests: u64,
+    /// Answers with a 5xx status, the proxy's own included.
+    pub errors_5xx: u64,
+    /// Connections to servers that failed.
+    pub connect_errors: u64,
+    /// Requests tried again.
+    pub retries: u64,
+    /// Requests in flight now.
+    pub in_flight: u64,
+    /// Its servers.
+    pub servers: Vec<ProxyServer>,
+}
+
+/// One server behind a proxy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProxyServer {
+    /// Its name.
+    pub name: SafeText,
+    /// `host:port`, where the proxy tells.
+    pub address: Option<SafeText>,
+    /// Whether it takes requests.
+    pub state: ServerState,
+    /// The proxy's own word for that: `UP 1/3`, `no check`.
+    pub status: SafeText,
+    /// Why its last health check ended as it did.
+    pub check: SafeText,
+    /// Spare, used only when the others are down.
+    pub backup: bool,
+    /// Weight in the balance.
+    pub weight: Option<u64>,
+    /// Requests pinned to it that wait.
+    pub queue: u64,
+    /// Requests in flight now.
+    pub in_flight: u64,
+    /// The limit to that; `None` means no limit, and then the proxy cannot see queuing.
+    pub limit: Option<u64>,
+    /// Mean wait in the proxy's queue over its last requests, ms; stands still without traffic.
+    pub queue_time_ms: Option<u64>,
+    /// Mean time to connect, ms.
+    pub connect_time_ms: Option<u64>,
+    /// Mean time to the answer's first byte, ms.
+    pub response_time_ms: Option<u64>,
+    /// Requests ever.
+    pub requests: u64,
+    /// Answers with a 5xx status.
+    pub errors_5xx: u64,
+    /// Connections that failed.
+    pub connect_errors: u64,
+    /// Answers cut short or malformed.
+    pub response_errors: u64,
+    /// Requests tried again elsewhere.
+    pub retries: u64,
+    /// Seconds since its state last changed.
+    pub last_change: Option<u64>,
+}
+
+/// Whether a server takes requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerState {
+    /// Checked and well.
+    Up,
+    /// Failing its checks.
+    Down,
+    /// Finishing what it has.
+    Drain,
+    /// Taken out by an operator.
+    Maintenance,
+    /// Never checked: not known to be well.
+    #[default]
+    Unchecked,
+}

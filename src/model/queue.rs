@@ -1,0 +1,81 @@
+//! What one look at the worker queues of a target saw.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Missing, SafeText};
+
+/// One raw sample of all queues of a target.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QueueSample {
+    /// The queues, in the order the config names them, else by name.
+    pub queues: Vec<Queue>,
+    /// Workers alive that serve any queue of the target, where the technology tells.
+    pub workers: Option<u32>,
+    /// Queues left out because of the row cap.
+    pub left_out: u32,
+    /// What could not be read, and why.
+    pub missing: Vec<Missing>,
+}
+
+/// One queue. A count the technology does not offer is `None`, never 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Queue {
+    /// Its name.
+    pub name: SafeText,
+    /// Jobs waiting that a worker could take now.
+    pub depth: u64,
+    /// How long the oldest of them has waited.
+    pub oldest: QueueAge,
+    /// Jobs taken and not finished.
+    pub in_flight: Option<u64>,
+    /// Of those, jobs whose worker is gone.
+    pub orphaned: Option<u64>,
+    /// Jobs for later.
+    pub scheduled: Option<u64>,
+    /// Of those, jobs whose time has passed: the scheduler is behind or dead.
+    pub overdue: Option<u64>,
+    /// Failed jobs that will be tried again.
+    pub retry: Option<u64>,
+    /// Failed jobs that will not.
+    pub dead: Option<u64>,
+    /// Jobs ever taken out of the queue, cumulative, where the technology counts them.
+    pub processed: Option<u64>,
+    /// Jobs ever failed, cumulative.
+    pub failed: Option<u64>,
+    /// Workers alive that serve it.
+    pub workers: Option<u32>,
+    /// Of those, workers at work.
+    pub busy: Option<u32>,
+    /// Workers registered that have not been heard of for too long.
+    pub stale_workers: Option<u32>,
+    /// Held back by an operator.
+    pub paused: Option<bool>,
+}
+
+/// Age of the oldest waiting job, seconds, and how well it is known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueAge {
+    /// Nothing waits.
+    #[default]
+    Empty,
+    /// The job carries the time it was put in.
+    Exact(f64),
+    /// At least this long: since the job at the head was first seen there.
+    AtLeast(f64),
+    /// Not to be had, and why.
+    Unknown(SafeText),
+}
+
+impl QueueAge {
+    /// Seconds, exact or at least; `None` when nothing waits or nothing is known.
+    #[must_use]
+    pub const fn seconds(&self) -> Option<f64> {
+        match self {
+            Self::Exact(seconds) | Self::AtLeast(seconds) => Some(*seconds),
+            Self::Empty | Self::Unknown(_) => None,
+        }
+    }
+}

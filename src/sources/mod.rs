@@ -1,0 +1,8 @@
+//! Ask and answer: one folder a kind. Reads only; knows config and model, never a sibling, a store or an action.
+
+mod source;
+
+pub use source::{BoxFuture, Kind, Source};
+
+/// Every kind of target there is; a new one is a folder and a line here.
+pub const KINDS: &[Kind] = &[];
