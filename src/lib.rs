@@ -3,5 +3,6 @@
 pub mod actions;
 pub mod config;
 pub mod journal;
+pub mod lab;
 pub mod model;
 pub mod sources;

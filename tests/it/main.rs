@@ -1,0 +1,3 @@
+//! One binary for all integration tests: they start their own real servers on free loopback ports.
+
+mod lab;
