@@ -2,7 +2,9 @@
 
 pub mod actions;
 pub mod config;
+pub mod detect;
 pub mod journal;
 pub mod lab;
 pub mod model;
 pub mod sources;
+pub mod store;

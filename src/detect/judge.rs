@@ -1,0 +1,204 @@
+//! From assessments to the verdict.
+
+use std::collections::BTreeMap;
+
+use super::steady::Steady;
+use super::{Assessment, DETECTORS, Detector, View, cause};
+use crate::config::Thresholds;
+use crate::model::{Finding, Resource, ResourceState, Severity, TargetId, Timestamp, Verdict};
+use crate::store::{Metric, Store};
+
+/// What is concluded at one moment.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The first finding, or that all is well.
+    pub verdict: Verdict,
+    /// Root cause first; each symptom names its cause.
+    pub findings: Vec<Finding>,
+    /// Every resource of every target, in the product's order.
+    pub resources: Vec<ResourceState>,
+}
+
+impl Default for Judgement {
+    fn default() -> Self {
+        Self { verdict: verdict(&[], false), findings: Vec::new(), resources: Vec::new() }
+    }
+}
+
+impl Judgement {
+    /// The state of a resource on a target or row.
+    pub fn resource(&self, resource: Resource, target: &TargetId) -> Option<&ResourceState> {
+        self.resources.iter().find(|state| state.resource == resource && state.target == *target)
+    }
+
+    /// The worst severity of a resource anywhere.
+    pub fn worst(&self, resources: &[Resource]) -> Severity {
+        self.resources
+            .iter()
+            .filter(|state| resources.contains(&state.resource))
+            .map(|state| state.severity)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// How many findings have this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// A severity that changed: what is announced and listed among the events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    /// When.
+    pub at: Timestamp,
+    /// Before.
+    pub from: Severity,
+    /// The finding as it is now; for an all-clear, as it was last, with severity `Ok`.
+    pub finding: Finding,
+}
+
+/// Runs the rules and remembers what it said.
+#[derive(Clone, Debug, Default)]
+pub struct Judge {
+    general: Thresholds,
+    own: BTreeMap<TargetId, Thresholds>,
+    steady: Steady,
+    last: BTreeMap<String, Finding>,
+}
+
+impl Judge {
+    /// A judge with these limits: general, and by target.
+    pub fn new(general: Thresholds, own: impl IntoIterator<Item = (TargetId, Thresholds)>) -> Self {
+        Self { general, own: own.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Judges what is known at `now` by every rule, and charts what was measured.
+    pub fn judge(&mut self, store: &mut Store, now: Timestamp) -> (Judgement, Vec<Transition>) {
+        self.judge_by(DETECTORS, store, now)
+    }
+
+    /// As [`Self::judge`], by these rules only.
+    pub fn judge_by(
+        &mut self,
+        rules: &[Detector],
+        store: &mut Store,
+        now: Timestamp,
+    ) -> (Judgement, Vec<Transition>) {
+        let limits = |resource: Resource, target: &TargetId| {
+            let own = self.own.get(target).or_else(|| self.own.get(&target.target()));
+            super::assessment::look_up(&self.general, own, resource)
+        };
+        let view = View { store, limits: &limits, now };
+        let assessments: Vec<_> = rules.iter().flat_map(|rule| rule(&view)).collect();
+        chart(store, &assessments);
+
+        let mut findings = Vec::new();
+        let mut resources: Vec<ResourceState> = Vec::new();
+        for it in assessments {
+            let (severity, since) = self.steady.settle(&it, now);
+            add_state(&mut resources, &it, severity);
+            if severity > Severity::Ok {
+                findings.push(Finding {
+                    rule: it.rule.to_owned(),
+                    resource: it.resource,
+                    target: it.target,
+                    severity,
+                    since,
+                    says: it.says,
+                    culprit: it.culprit,
+                    remedy: it.remedy,
+                    caused_by: None,
+                });
+            }
+        }
+        self.steady.forget(now);
+        cause::tie(&mut findings);
+        resources.sort_by(|a, b| a.resource.cmp(&b.resource).then_with(|| a.target.cmp(&b.target)));
+        let transitions = self.transitions(&findings, now);
+        let heard = store.targets().iter().any(|target| target.heard.is_some());
+        (Judgement { verdict: verdict(&findings, heard), findings, resources }, transitions)
+    }
+
+    fn transitions(&mut self, findings: &[Finding], now: Timestamp) -> Vec<Transition> {
+        let key = |finding: &Finding| format!("{} {}", finding.rule, finding.reference());
+        let mut out = Vec::new();
+        let mut current = BTreeMap::new();
+        for finding in findings {
+            let from = self.last.get(&key(finding)).map_or(Severity::Ok, |before| before.severity);
+            if from != finding.severity {
+                out.push(Transition { at: now, from, finding: finding.clone() });
+            }
+            current.insert(key(finding), finding.clone());
+        }
+        for (gone, before) in &self.last {
+            if !current.contains_key(gone) {
+                let from = before.severity;
+                let finding = Finding { severity: Severity::Ok, ..before.clone() };
+                out.push(Transition { at: now, from, finding });
+            }
+        }
+        self.last = current;
+        out
+    }
+}
+
+/// Several rules may speak of one resource: the worst of them speaks for it.
+fn add_state(resources: &mut Vec<ResourceState>, it: &Assessment, severity: Severity) {
+    let state = ResourceState {
+        resource: it.resource,
+        target: it.target.clone(),
+        severity,
+        utilisation: it.utilisation,
+        saturation: it.saturation,
+        errors: it.errors,
+        says: it.says.clone(),
+    };
+    match resources.iter_mut().find(|known| known.resource == it.resource && known.target == it.target) {
+        Some(known) => {
+            let (worse, other) =
+                if state.severity > known.severity { (state, known.clone()) } else { (known.clone(), state) };
+            *known = ResourceState {
+                utilisation: worse.utilisation.or(other.utilisation),
+                saturation: worse.saturation.or(other.saturation),
+                errors: worse.errors.or(other.errors),
+                ..worse
+            };
+        }
+        None => resources.push(state),
+    }
+}
+
+fn chart(store: &mut Store, assessments: &[Assessment]) {
+    for it in assessments {
+        let Some(at) = store.target(&it.target).and_then(|target| target.heard) else { continue };
+        if it.value.is_some() {
+            store.chart(&it.target, Metric::Resource(it.resource), at, it.value);
+        }
+    }
+}
+
+fn verdict(findings: &[Finding], heard: bool) -> Verdict {
+    match findings.first() {
+        Some(first) => Verdict {
+            severity: first.severity,
+            resource: Some(first.resource),
+            target: Some(first.target.clone()),
+            says: first.says.clone(),
+            culprit: first.culprit.clone(),
+            remedy: first.remedy.clone(),
+        },
+        None => Verdict {
+            severity: if heard { Severity::Ok } else { Severity::Unknown },
+            resource: None,
+            target: None,
+            says: if heard {
+                "nothing is under pressure".into()
+            } else {
+                "no target has answered yet".into()
+            },
+            culprit: None,
+            remedy: None,
+        },
+    }
+}

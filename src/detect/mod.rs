@@ -1,0 +1,19 @@
+//! What is concluded: one rule a file, each pure, and the judge that holds them steady and ties
+//! symptoms to causes. Knows store, config and model; asks nobody anything.
+
+mod assessment;
+mod cause;
+mod judge;
+mod steady;
+
+pub use assessment::{Assessment, View};
+pub use judge::{Judge, Judgement, Transition};
+
+/// One rule: looks at what is known and says how each of its targets stands.
+///
+/// It returns an [`Assessment`] for every target it can speak of, healthy ones included, so that
+/// a resource's state shows even when nothing is wrong.
+pub type Detector = fn(&View<'_>) -> Vec<Assessment>;
+
+/// Every rule there is.
+pub const DETECTORS: &[Detector] = &[];

@@ -1,0 +1,88 @@
+//! What happened between two samples. A counter that fell gives no rate.
+
+mod cache;
+mod database;
+mod host;
+mod proxy;
+mod queue;
+
+use std::collections::BTreeMap;
+
+pub use cache::{CacheRates, CommandRate};
+pub use database::DatabaseRates;
+pub use host::{CpuShares, DiskRate, HostRates, PressureShares};
+pub use proxy::ProxyRates;
+pub use queue::QueueRates;
+
+use crate::model::{DatabaseSample, Sample, TargetId};
+
+/// Rates of rows, by the row's name below its target.
+pub type RowRates<T> = BTreeMap<String, T>;
+
+/// Rates of one target.
+#[derive(Clone, Debug)]
+pub enum Rates {
+    /// Of a machine.
+    Host(HostRates),
+    /// Of a database server.
+    Database(DatabaseRates),
+    /// Of a cache.
+    Cache(CacheRates),
+    /// Of each queue.
+    Queue(RowRates<QueueRates>),
+    /// Of each backend (`app`) and of each server behind it (`app/web1`).
+    Proxy(RowRates<ProxyRates>),
+}
+
+/// The part of a sample that rates need; `None` when this sample carries no counters.
+pub(super) fn counters_only(sample: &Sample) -> Option<Sample> {
+    match sample {
+        Sample::Database(it) => it.totals.map(|totals| {
+            let kept =
+                DatabaseSample { totals: Some(totals), started: it.started, ..DatabaseSample::default() };
+            Sample::Database(Box::new(kept))
+        }),
+        Sample::Cache(it) => {
+            let mut kept = it.clone();
+            kept.slow = Vec::new();
+            Some(Sample::Cache(kept))
+        }
+        other => Some(other.clone()),
+    }
+}
+
+/// Rates from one sample to a later one of the same target.
+pub(super) fn between(before: &Sample, now: &Sample, seconds: f64) -> Option<Rates> {
+    if seconds <= 0.0 {
+        return None;
+    }
+    match (before, now) {
+        (Sample::Host(a), Sample::Host(b)) => Some(Rates::Host(HostRates::between(a, b, seconds))),
+        (Sample::Database(a), Sample::Database(b)) => {
+            DatabaseRates::between(a, b, seconds).map(Rates::Database)
+        }
+        (Sample::Cache(a), Sample::Cache(b)) => CacheRates::between(a, b, seconds).map(Rates::Cache),
+        (Sample::Queue(a), Sample::Queue(b)) => Some(Rates::Queue(queue::between(a, b, seconds))),
+        (Sample::Proxy(a), Sample::Proxy(b)) => proxy::between(a, b, seconds).map(Rates::Proxy),
+        _ => None,
+    }
+}
+
+/// Hands out the work done a second of a target and of its rows.
+pub(super) fn throughput(target: &TargetId, rates: &Rates, mut each: impl FnMut(&TargetId, Option<f64>)) {
+    match rates {
+        Rates::Host(_) => {}
+        Rates::Database(rates) => each(target, rates.transactions),
+        Rates::Cache(rates) => each(target, rates.commands),
+        Rates::Queue(rows) => {
+            for (name, row) in rows {
+                each(&target.row(name), row.service);
+            }
+        }
+        Rates::Proxy(rows) => {
+            for (name, row) in rows {
+                each(&target.row(name), row.requests);
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The store itself: readings in, questions answered.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::rates::{Rates, throughput};
+use super::{Metric, Ring, Series, Target, TargetInfo};
+use crate::model::{
+    At, CacheSample, DatabaseSample, HostSample, Mark, ProxySample, QueueSample, Reading, Sample, TargetId,
+    Timestamp,
+};
+
+/// Deploy marks kept.
+const MARKS: usize = 200;
+
+/// Everything that is known now.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    targets: Vec<Target>,
+    by_id: BTreeMap<TargetId, usize>,
+    series: Series,
+    marks: VecDeque<At<Mark>>,
+    dropped: u64,
+}
+
+impl Store {
+    /// A store for these targets, in their order.
+    #[must_use]
+    pub fn new(targets: impl IntoIterator<Item = TargetInfo>) -> Self {
+        let targets: Vec<_> = targets.into_iter().map(Target::new).collect();
+        let by_id = targets.iter().enumerate().map(|(n, target)| (target.info.id.clone(), n)).collect();
+        Self { targets, by_id, ..Self::default() }
+    }
+
+    /// Takes one reading in; one of an unknown target is counted as dropped.
+    pub fn take(&mut self, at: Timestamp, reading: Reading) {
+        let Some(target) = self.by_id.get(&reading.target).and_then(|n| self.targets.get_mut(*n)) else {
+            self.dropped += 1;
+            return;
+        };
+        let failed = reading.sample.is_err();
+        target.take(at, reading);
+        if failed {
+            let id = target.info.id.clone();
+            self.series.gap(&id, at);
+            return;
+        }
+        if let Some(rates) = &target.rates {
+            throughput(&target.info.id, rates, |id, value| {
+                self.series.push(id, Metric::Throughput, at, value);
+            });
+        }
+        if let Some(At { it: Sample::Queue(sample), .. }) = &target.sample {
+            for queue in &sample.queues {
+                let id = target.info.id.row(queue.name.as_str());
+                self.series.push(&id, Metric::Depth, at, Some(queue.depth as f64));
+            }
+        }
+    }
+
+    /// Adds a point to a series; `detect` does so with the value a resource is judged by.
+    pub fn chart(&mut self, target: &TargetId, metric: Metric, at: Timestamp, value: Option<f64>) {
+        self.series.push(target, metric, at, value);
+    }
+
+    /// Takes a deploy mark in; the same mark twice is one mark.
+    pub fn mark(&mut self, mark: At<Mark>) {
+        if self.marks.iter().any(|known| known.it.id == mark.it.id) {
+            return;
+        }
+        let place = self.marks.partition_point(|known| known.at <= mark.at);
+        self.marks.insert(place, mark);
+        if self.marks.len() > MARKS {
+            self.marks.pop_front();
+        }
+    }
+
+    /// Counts readings that were lost on the way here.
+    pub const fn lost(&mut self, readings: u64) {
+        self.dropped += readings;
+    }
+
+    /// Readings dropped so far.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Forgets series of rows not seen for longer than a ring holds.
+    pub fn prune(&mut self, now: Timestamp) {
+        self.series.prune(now.minus(Duration::from_secs(900)));
+    }
+
+    /// The targets, in the config's order.
+    #[must_use]
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// One target, by its id or by the id of one of its rows.
+    #[must_use]
+    pub fn target(&self, id: &TargetId) -> Option<&Target> {
+        self.by_id.get(id).or_else(|| self.by_id.get(&id.target())).and_then(|n| self.targets.get(*n))
+    }
+
+    /// The course of a value.
+    #[must_use]
+    pub fn course(&self, target: &TargetId, metric: Metric) -> Option<&Ring> {
+        self.series.get(target, metric)
+    }
+
+    /// The deploy marks, oldest first.
+    pub fn marks(&self) -> impl DoubleEndedIterator<Item = &At<Mark>> {
+        self.marks.iter()
+    }
+
+    /// The last deploy before `at` and not more than `within` before it.
+    #[must_use]
+    pub fn deploy_before(&self, at: Timestamp, within: Duration) -> Option<&At<Mark>> {
+        self.marks.iter().rev().find(|mark| mark.at <= at).filter(|mark| at.since(mark.at) <= within)
+    }
+
+    /// Every host that can be believed, with its rates.
+    pub fn hosts(&self, now: Timestamp) -> impl Iterator<Item = (&Target, &HostSample)> {
+        self.fresh(now, |sample| match sample {
+            Sample::Host(host) => Some(&**host),
+            _ => None,
+        })
+    }
+
+    /// Every database that can be believed.
+    pub fn databases(&self, now: Timestamp) -> impl Iterator<Item = (&Target, &DatabaseSample)> {
+        self.fresh(now, |sample| match sample {
+            Sample::Database(database) => Some(&**database),
+            _ => None,
+        })
+    }
+
+    /// Every cache that can be believed.
+    pub fn caches(&self, now: Timestamp) -> impl Iterator<Item = (&Target, &CacheSample)> {
+        self.fresh(now, |sample| match sample {
+            Sample::Cache(cache) => Some(&**cache),
+            _ => None,
+        })
+    }
+
+    /// Every target with worker queues that can be believed.
+    pub fn queues(&self, now: Timestamp) -> impl Iterator<Item = (&Target, &QueueSample)> {
+        self.fresh(now, |sample| match sample {
+            Sample::Queue(queue) => Some(&**queue),
+            _ => None,
+        })
+    }
+
+    /// Every proxy that can be believed.
+    pub fn proxies(&self, now: Timestamp) -> impl Iterator<Item = (&Target, &ProxySample)> {
+        self.fresh(now, |sample| match sample {
+            Sample::Proxy(proxy) => Some(&**proxy),
+            _ => None,
+        })
+    }
+
+    fn fresh<'a, T: 'a>(
+        &'a self,
+        now: Timestamp,
+        pick: impl Fn(&'a Sample) -> Option<&'a T> + 'a,
+    ) -> impl Iterator<Item = (&'a Target, &'a T)> {
+        self.targets
+            .iter()
+            .filter_map(move |target| target.fresh(now).and_then(&pick).map(|sample| (target, sample)))
+    }
+}
+
+impl Target {
+    /// Rates since the previous answer, if they are a host's.
+    #[must_use]
+    pub const fn host_rates(&self) -> Option<&super::HostRates> {
+        match &self.rates {
+            Some(Rates::Host(rates)) => Some(rates),
+            _ => None,
+        }
+    }
+
+    /// Rates since the previous answer, if they are a database's.
+    #[must_use]
+    pub const fn database_rates(&self) -> Option<&super::DatabaseRates> {
+        match &self.rates {
+            Some(Rates::Database(rates)) => Some(rates),
+            _ => None,
+        }
+    }
+
+    /// Rates over the window, if they are a cache's.
+    #[must_use]
+    pub const fn cache_window(&self) -> Option<&super::CacheRates> {
+        match &self.window {
+            Some(Rates::Cache(rates)) => Some(rates),
+            _ => None,
+        }
+    }
+
+    /// Rates over the window, if they are those of queues.
+    #[must_use]
+    pub const fn queue_window(&self) -> Option<&super::RowRates<super::QueueRates>> {
+        match &self.window {
+            Some(Rates::Queue(rates)) => Some(rates),
+            _ => None,
+        }
+    }
+
+    /// Rates over the window, if they are a proxy's, by backend and by `backend/server`.
+    #[must_use]
+    pub const fn proxy_window(&self) -> Option<&super::RowRates<super::ProxyRates>> {
+        match &self.window {
+            Some(Rates::Proxy(rates)) => Some(rates),
+            _ => None,
+        }
+    }
+}

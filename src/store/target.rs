@@ -1,0 +1,159 @@
+//! What is known of one target.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::rates::{self, Rates};
+use crate::model::{At, Millis, PollError, Reading, Sample, TargetId, Timestamp};
+
+/// How far back the steadier rates look.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// What the config says of a target, as far as judging and drawing need it.
+#[derive(Clone, Debug)]
+pub struct TargetInfo {
+    /// Its id.
+    pub id: TargetId,
+    /// Its kind: `postgres`.
+    pub kind: String,
+    /// Where it answers, without credentials.
+    pub endpoint: String,
+    /// Time between polls.
+    pub every: Duration,
+    /// Longest wait for an answer.
+    pub timeout: Duration,
+    /// A statement that runs longer is slow.
+    pub slow_after: Duration,
+}
+
+/// Whether a target can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TargetState {
+    /// Not yet asked, or the first answer is still awaited.
+    Waiting,
+    /// The last poll answered, and not long ago.
+    Up,
+    /// Nothing was heard for longer than three polls.
+    Stale,
+    /// The last poll failed.
+    Down,
+}
+
+impl TargetState {
+    /// The word in JSON and on the screen. A target not yet heard of is stale to a script.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Waiting | Self::Stale => "stale",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// One target: its last answer, its last failure, its rates.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// What the config says.
+    pub info: TargetInfo,
+    /// The last good answer, however old.
+    pub sample: Option<At<Sample>>,
+    /// The failure of the last poll, if it failed.
+    pub error: Option<At<PollError>>,
+    /// Since when every poll has failed.
+    pub failing_since: Option<Timestamp>,
+    /// How long the last poll took.
+    pub took: Millis,
+    /// When the last reading came, good or bad.
+    pub heard: Option<Timestamp>,
+    /// Rates between the last two answers.
+    pub rates: Option<Rates>,
+    /// Rates over about the last ten seconds: steadier.
+    pub window: Option<Rates>,
+    history: VecDeque<At<Sample>>,
+}
+
+impl Target {
+    /// A target that has not been asked yet.
+    #[must_use]
+    pub const fn new(info: TargetInfo) -> Self {
+        Self {
+            info,
+            sample: None,
+            error: None,
+            failing_since: None,
+            took: Millis(0.0),
+            heard: None,
+            rates: None,
+            window: None,
+            history: VecDeque::new(),
+        }
+    }
+
+    /// Takes one reading in.
+    pub(super) fn take(&mut self, at: Timestamp, reading: Reading) {
+        self.took = reading.took;
+        self.heard = Some(at);
+        match reading.sample {
+            Ok(sample) => {
+                self.error = None;
+                self.failing_since = None;
+                self.learn_rates(at, &sample);
+                self.sample = Some(At { at, it: sample });
+            }
+            Err(error) => {
+                self.failing_since.get_or_insert(at);
+                self.error = Some(At { at, it: error });
+                // Rates across a hole would smear what happened in it over the time since.
+                self.history.clear();
+                self.rates = None;
+                self.window = None;
+            }
+        }
+    }
+
+    fn learn_rates(&mut self, at: Timestamp, sample: &Sample) {
+        let Some(kept) = rates::counters_only(sample) else { return };
+        if let Some(last) = self.history.back() {
+            self.rates = rates::between(&last.it, &kept, at.seconds_since(last.at));
+        }
+        while self.history.len() > 1 && at.since(self.history[1].at) >= WINDOW {
+            self.history.pop_front();
+        }
+        if let Some(first) = self.history.front() {
+            self.window = rates::between(&first.it, &kept, at.seconds_since(first.at));
+        }
+        if self.history.len() >= 64 {
+            self.history.pop_front();
+        }
+        self.history.push_back(At { at, it: kept });
+    }
+
+    /// Whether it can be believed at `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> TargetState {
+        let Some(heard) = self.heard else { return TargetState::Waiting };
+        let limit = self.info.every * 3 + self.info.timeout;
+        if now.since(heard) > limit {
+            TargetState::Stale
+        } else if self.error.is_some() {
+            TargetState::Down
+        } else {
+            TargetState::Up
+        }
+    }
+
+    /// The sample, if it can be believed at `now`.
+    #[must_use]
+    pub fn fresh(&self, now: Timestamp) -> Option<&Sample> {
+        (self.state(now) == TargetState::Up)
+            .then_some(self.sample.as_ref().map(|sample| &sample.it))
+            .flatten()
+    }
+
+    /// Age of the last good answer at `now`.
+    #[must_use]
+    pub fn age(&self, now: Timestamp) -> Option<Duration> {
+        self.sample.as_ref().map(|sample| now.since(sample.at))
+    }
+}
