@@ -3,6 +3,7 @@
 
 mod cache;
 mod database;
+mod doctor;
 mod fact;
 mod finding;
 mod host;
@@ -20,6 +21,7 @@ pub use cache::{CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaL
 pub use database::{
     Backend, BackendState, DatabaseSample, DatabaseTotals, PreparedTransaction, Replica, Wait,
 };
+pub use doctor::DoctorLine;
 pub use fact::{At, Fact, Mark};
 pub use finding::{Culprit, Finding, Remedy, ResourceState, Severity, Verdict};
 pub use host::{

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::config::TargetSpec;
-use crate::model::Reading;
+use crate::model::{DoctorLine, Reading};
 
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,4 +26,7 @@ pub struct Kind {
     pub says: &'static str,
     /// Makes a source; does not connect yet. The error is a sentence for the operator, without secrets.
     pub build: fn(&TargetSpec) -> Result<Box<dyn Source>, String>,
+    /// Examines a target: reachable, version, rights, what will not work and what mends it.
+    /// Reads only, on a connection of its own; the caller owns the timeout. Never empty.
+    pub doctor: fn(&TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>>,
 }
