@@ -1,7 +1,7 @@
 //! The store itself: readings in, questions answered.
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::rates::{Rates, throughput};
@@ -17,8 +17,8 @@ const MARKS: usize = 200;
 /// Everything that is known now.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
-    targets: Vec<Target>,
-    by_id: BTreeMap<TargetId, usize>,
+    targets: Vec<Arc<Target>>,
+    by_id: Arc<BTreeMap<TargetId, usize>>,
     series: Series,
     marks: VecDeque<At<Mark>>,
     dropped: u64,
@@ -28,9 +28,9 @@ impl Store {
     /// A store for these targets, in their order.
     #[must_use]
     pub fn new(targets: impl IntoIterator<Item = TargetInfo>) -> Self {
-        let targets: Vec<_> = targets.into_iter().map(Target::new).collect();
+        let targets: Vec<_> = targets.into_iter().map(|info| Arc::new(Target::new(info))).collect();
         let by_id = targets.iter().enumerate().map(|(n, target)| (target.info.id.clone(), n)).collect();
-        Self { targets, by_id, ..Self::default() }
+        Self { targets, by_id: Arc::new(by_id), ..Self::default() }
     }
 
     /// Takes one reading in; one of an unknown target is counted as dropped.
@@ -40,6 +40,7 @@ impl Store {
             return;
         };
         let failed = reading.sample.is_err();
+        let target = Arc::make_mut(target);
         target.take(at, reading);
         if failed {
             let id = target.info.id.clone();
@@ -51,7 +52,7 @@ impl Store {
                 self.series.push(id, Metric::Throughput, at, value);
             });
         }
-        if let Some(At { it: Sample::Queue(sample), .. }) = &target.sample {
+        if let Some(At { it: Sample::Queue(sample), .. }) = target.sample.as_deref() {
             for queue in &sample.queues {
                 let id = target.info.id.row(queue.name.as_str());
                 self.series.push(&id, Metric::Depth, at, Some(queue.depth as f64));
@@ -94,14 +95,21 @@ impl Store {
 
     /// The targets, in the config's order.
     #[must_use]
-    pub fn targets(&self) -> &[Target] {
+    pub fn targets(&self) -> &[Arc<Target>] {
         &self.targets
     }
 
     /// One target, by its id or by the id of one of its rows.
     #[must_use]
     pub fn target(&self, id: &TargetId) -> Option<&Target> {
-        self.by_id.get(id).or_else(|| self.by_id.get(&id.target())).and_then(|n| self.targets.get(*n))
+        let at = self.by_id.get(id).or_else(|| self.by_id.get(&id.target()))?;
+        self.targets.get(*at).map(|target| &**target)
+    }
+
+    /// The same store as it stood when its targets were these: for stepping back in time.
+    #[must_use]
+    pub fn rewound(&self, targets: &[Arc<Target>]) -> Self {
+        Self { targets: targets.to_vec(), ..self.clone() }
     }
 
     /// The course of a value.
@@ -168,7 +176,7 @@ impl Store {
     ) -> impl Iterator<Item = (&'a Target, &'a T)> {
         self.targets
             .iter()
-            .filter_map(move |target| target.fresh(now).and_then(&pick).map(|sample| (target, sample)))
+            .filter_map(move |target| target.fresh(now).and_then(&pick).map(|sample| (&**target, sample)))
     }
 }
 

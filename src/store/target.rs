@@ -1,6 +1,7 @@
 //! What is known of one target.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::rates::{self, Rates};
@@ -57,7 +58,7 @@ pub struct Target {
     /// What the config says.
     pub info: TargetInfo,
     /// The last good answer, however old.
-    pub sample: Option<At<Sample>>,
+    pub sample: Option<Arc<At<Sample>>>,
     /// The failure of the last poll, if it failed.
     pub error: Option<At<PollError>>,
     /// Since when every poll has failed.
@@ -70,7 +71,7 @@ pub struct Target {
     pub rates: Option<Rates>,
     /// Rates over about the last ten seconds: steadier.
     pub window: Option<Rates>,
-    history: VecDeque<At<Sample>>,
+    history: VecDeque<Arc<At<Sample>>>,
 }
 
 impl Target {
@@ -99,7 +100,7 @@ impl Target {
                 self.error = None;
                 self.failing_since = None;
                 self.learn_rates(at, &sample);
-                self.sample = Some(At { at, it: sample });
+                self.sample = Some(Arc::new(At { at, it: sample }));
             }
             Err(error) => {
                 self.failing_since.get_or_insert(at);
@@ -126,7 +127,7 @@ impl Target {
         if self.history.len() >= 64 {
             self.history.pop_front();
         }
-        self.history.push_back(At { at, it: kept });
+        self.history.push_back(Arc::new(At { at, it: kept }));
     }
 
     /// Whether it can be believed at `now`.
