@@ -1,8 +1,9 @@
 //! Ask and answer: one folder a kind. Reads only; knows config and model, never a sibling, a store or an action.
 
+pub mod host;
 mod source;
 
 pub use source::{BoxFuture, Kind, Source};
 
 /// Every kind of target there is; a new one is a folder and a line here.
-pub const KINDS: &[Kind] = &[];
+pub const KINDS: &[Kind] = &[host::KIND];

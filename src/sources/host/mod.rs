@@ -1,0 +1,12 @@
+//! This machine, by /proc, sysinfo and the kernel's socket diagnostics. Linux only.
+//!
+//! Knows how to read what the kernel tells; must not know limits, verdicts or other targets.
+
+mod accept_queues;
+mod diag;
+mod filesystems;
+mod host_source;
+mod parse;
+mod proc_files;
+
+pub use host_source::{HostSource, KIND};
