@@ -1,3 +1,4 @@
 //! One binary for all integration tests: they start their own real servers on free loopback ports.
 
+mod host;
 mod lab;

@@ -14,6 +14,8 @@ const STATE_LISTEN: u8 = 10;
 /// Length of `nlmsghdr`, and of `inet_diag_msg` after it.
 const HEADER: usize = 16;
 const MESSAGE: usize = 72;
+/// Length of a request: `nlmsghdr` and `inet_diag_req_v2`.
+const REQUEST: usize = 72;
 
 /// Which sockets to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +54,9 @@ pub(super) enum DiagError {
 }
 
 /// A request for every listening TCP socket of one family.
-pub(super) fn request(family: Family, sequence: u32) -> [u8; HEADER + 56] {
-    let mut out = [0; HEADER + 56];
-    let length = (HEADER + 56) as u32;
-    out[0..4].copy_from_slice(&length.to_ne_bytes());
+pub(super) fn request(family: Family, sequence: u32) -> [u8; REQUEST] {
+    let mut out = [0; REQUEST];
+    out[0..4].copy_from_slice(&72u32.to_ne_bytes());
     out[4..6].copy_from_slice(&BY_FAMILY.to_ne_bytes());
     out[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
     out[8..12].copy_from_slice(&sequence.to_ne_bytes());

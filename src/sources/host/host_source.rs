@@ -6,6 +6,7 @@ use sysinfo::{MemoryRefreshKind, System};
 use tokio::time::Instant;
 
 use super::accept_queues::AcceptQueues;
+use super::doctor::doctor;
 use super::filesystems::Filesystems;
 use super::parse;
 use super::proc_files::ProcFile;
@@ -14,11 +15,12 @@ use crate::model::{HostSample, Memory, Millis, Missing, Reading, SafeText, Sampl
 use crate::sources::{BoxFuture, Kind, Source};
 
 /// This machine.
-pub const KIND: Kind = Kind { name: "host", says: "this machine", build };
+pub const KIND: Kind = Kind { name: "host", says: "this machine", build, doctor };
 
 /// Most network interfaces told of; a machine full of containers has one for each.
 const MOST_INTERFACES: usize = 64;
 
+#[expect(clippy::unnecessary_wraps, reason = "the table of kinds wants builders that can refuse")]
 fn build(spec: &TargetSpec) -> Result<Box<dyn Source>, String> {
     Ok(Box::new(HostSource::new(spec.id.clone())))
 }

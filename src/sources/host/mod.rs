@@ -4,6 +4,7 @@
 
 mod accept_queues;
 mod diag;
+mod doctor;
 mod filesystems;
 mod host_source;
 mod parse;
