@@ -1,6 +1,7 @@
 //! warroom: which resource is under pressure, what caused it, and which key fixes it.
 
 pub mod actions;
+pub mod app;
 pub mod config;
 pub mod detect;
 pub mod journal;

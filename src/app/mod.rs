@@ -1,0 +1,20 @@
+//! The state of the console and how it changes: `update` takes what happened and returns what is to
+//! be done about it, as data. Pure: no clock, no socket, no screen. Knows detect, store, config, model.
+
+mod chord;
+mod command;
+mod history;
+mod msg;
+mod overlay;
+mod place;
+mod state;
+mod table;
+
+pub use chord::{Chord, ChordError, Key};
+pub use command::{COMMANDS, Command, CommandInfo};
+pub use history::{Frame, History};
+pub use msg::{Effect, LabAsk, Msg};
+pub use overlay::{Acting, Confirming, Input, Menu, MenuItem, Overlay, Pick, Prompt};
+pub use place::{Pane, Place, RowKey, Sort, Tab, Viewpoint};
+pub use state::{App, Event, EventKind, Notice, Numbers, Settings, World};
+pub use table::{Cell, Column, Row, Table};

@@ -1,0 +1,169 @@
+//! The whole state of the console.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use super::{Frame, History, Overlay, Viewpoint};
+use crate::config::{ConfirmRule, Environment};
+use crate::detect::{Judge, Judgement};
+use crate::model::{Actor, Namespace, SafeText, Severity, TargetId, Timestamp};
+use crate::store::Store;
+
+/// Everything there is to know: a pure function of this draws the screen.
+#[derive(Debug, Default)]
+pub struct App {
+    /// The time, as the last message told it.
+    pub now: Timestamp,
+    /// What does not change while it runs.
+    pub settings: Settings,
+    /// What is known and concluded now.
+    pub world: World,
+    /// The moment stepped back to; `None` is live.
+    pub past: Option<Box<World>>,
+    /// Where the operator is.
+    pub viewpoint: Viewpoint,
+    /// What stands over the screen.
+    pub overlay: Option<Overlay>,
+    /// A line to be read in passing.
+    pub notice: Option<Notice>,
+    /// What happened, newest last.
+    pub events: VecDeque<Event>,
+    /// The moments that can be stepped to.
+    pub history: History,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Counters of `update`: numbers of questions and events given out.
+    pub numbers: Numbers,
+}
+
+/// Running numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Numbers {
+    /// Plans asked for.
+    pub asks: u64,
+    /// Events listed.
+    pub events: u64,
+}
+
+/// What is known and concluded at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// When.
+    pub at: Timestamp,
+    /// What is known.
+    pub store: Store,
+    /// What is concluded.
+    pub judgement: Judgement,
+    /// What remembers the past conclusions; stands still in a moment of the past.
+    pub judge: Judge,
+    /// Findings the operator has acknowledged, by `rule RESOURCE@TARGET`.
+    pub acknowledged: Vec<String>,
+}
+
+impl World {
+    /// The same world as it stood in this moment.
+    #[must_use]
+    pub fn rewound(&self, frame: &Frame) -> Self {
+        Self {
+            at: frame.at,
+            store: self.store.rewound(&frame.targets),
+            judgement: frame.judgement.clone(),
+            judge: Judge::default(),
+            acknowledged: Vec::new(),
+        }
+    }
+}
+
+impl App {
+    /// The world on the screen: now, or the moment stepped back to.
+    pub fn shown(&self) -> &World {
+        self.past.as_deref().unwrap_or(&self.world)
+    }
+
+    /// Why nothing can be done to a target now, if that is so: read-only, or looking at the past.
+    pub fn why_no_action(&self) -> Option<String> {
+        if self.settings.environment.read_only {
+            Some(format!("read-only: {} says so", self.settings.environment.read_only_from))
+        } else if self.past.is_some() {
+            Some("this is the past: L goes back to now".into())
+        } else {
+            None
+        }
+    }
+}
+
+/// What does not change while the console runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The environment.
+    pub environment: Environment,
+    /// Who sits here.
+    pub actor: Actor,
+    /// Name of the theme.
+    pub theme: String,
+    /// Names of all themes.
+    pub themes: Vec<String>,
+    /// Time zone of the clock times on the screen.
+    pub zone: jiff::tz::TimeZone,
+    /// Namespaces that can be cleared, by cache.
+    pub namespaces: Vec<(TargetId, Namespace)>,
+    /// The lab this console looks at, and the faults it knows.
+    pub lab: Option<(PathBuf, Vec<String>)>,
+    /// What was found because no config was given: told at the start.
+    pub found: Option<String>,
+    /// Rebound keys: command name and chord.
+    pub keys: Vec<(String, String)>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            environment: Environment { confirm: ConfirmRule::Key, ..Environment::default() },
+            actor: Actor::default(),
+            theme: "terminal".into(),
+            themes: Vec::new(),
+            zone: jiff::tz::TimeZone::UTC,
+            namespaces: Vec::new(),
+            lab: None,
+            found: None,
+            keys: Vec::new(),
+        }
+    }
+}
+
+/// A line to be read in passing.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// What it says.
+    pub says: String,
+    /// How bad.
+    pub severity: Severity,
+    /// When it goes.
+    pub until: Timestamp,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its running number.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What sort.
+    pub kind: EventKind,
+    /// One line.
+    pub says: SafeText,
+}
+
+/// The sorts of things that happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A finding came, grew or fell to this severity; `Ok` is an all-clear.
+    Finding(Severity),
+    /// A deploy.
+    Deploy,
+    /// An act began or ended, here or by somebody else on this bastion.
+    Act,
+    /// A target went away or came back.
+    Target(Severity),
+}
