@@ -4,6 +4,7 @@ pub mod actions;
 pub mod app;
 pub mod config;
 pub mod detect;
+pub mod dial;
 pub mod journal;
 pub mod lab;
 pub mod model;

@@ -2,3 +2,5 @@
 
 mod host;
 mod lab;
+mod postgres;
+mod postgres_source;

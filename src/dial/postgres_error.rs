@@ -1,0 +1,97 @@
+//! What a PostgreSQL's refusal means, by its code.
+
+use std::io::ErrorKind;
+
+use sqlx::Error;
+
+use super::PostgresDial;
+use crate::model::{PollError, PollErrorKind};
+
+impl PostgresDial {
+    /// What went wrong while connecting.
+    pub(super) fn connect_error(&self, error: &Error) -> PollError {
+        match error {
+            Error::Io(io) if matches!(io.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+                PollError::new(
+                    PollErrorKind::Garbage,
+                    &format!("{} broke the connection off during login", self.place()),
+                )
+            }
+            other => self.error(other),
+        }
+    }
+
+    /// What went wrong on an open connection, or could not be opened at all.
+    #[must_use]
+    pub fn error(&self, error: &Error) -> PollError {
+        let at = self.place();
+        let (kind, says) = match error {
+            Error::Database(refusal) => {
+                let code = refusal.code().unwrap_or_default();
+                let (kind, mend) = self.by_code(&code, refusal.message());
+                (kind, format!("{at}: {} ({code}){mend}", refusal.message()))
+            }
+            Error::Io(io) => match io.kind() {
+                ErrorKind::ConnectionRefused => {
+                    (PollErrorKind::Unreachable, format!("connection refused at {at}"))
+                }
+                ErrorKind::NotFound => (PollErrorKind::Unreachable, format!("no server socket at {at}")),
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+                    (PollErrorKind::Unreachable, format!("{at} closed the connection"))
+                }
+                _ => (PollErrorKind::Unreachable, format!("cannot reach {at}: {io}")),
+            },
+            Error::Tls(why) => {
+                (PollErrorKind::Login, format!("{at}: TLS failed: {why}; see sslmode and sslrootcert"))
+            }
+            Error::Configuration(why) => (PollErrorKind::Login, format!("{at}: {why}")),
+            other => (PollErrorKind::Garbage, format!("{at} does not speak PostgreSQL's protocol: {other}")),
+        };
+        PollError::new(kind, &says)
+    }
+
+    /// The kind of a refusal and, where there is one, its mend with a leading separator.
+    fn by_code(&self, code: &str, message: &str) -> (PollErrorKind, String) {
+        match code {
+            "53300" => (
+                PollErrorKind::Exhausted,
+                "; every slot is taken: end idle sessions, or (16+) grant pg_use_reserved_connections".into(),
+            ),
+            "28P01" | "28000" => {
+                (PollErrorKind::Login, "; check the url, PGPASSWORD or ~/.pgpass, and pg_hba.conf".into())
+            }
+            "3D000" => (PollErrorKind::Login, "; name an existing database in the url".into()),
+            "42501" => (PollErrorKind::Rights, format!("; grant pg_monitor to {}", self.role())),
+            "57014" | "55P03" => (PollErrorKind::Timeout, String::new()),
+            _ if code.starts_with("28") => (PollErrorKind::Login, String::new()),
+            // PgBouncer refuses the session limits that are sent at startup.
+            _ if code.starts_with("08") && message.contains("startup parameter") => (
+                PollErrorKind::Unsupported,
+                "; a pooler stands there: give the server's own address, where the session limits can be set"
+                    .into(),
+            ),
+            _ if code.starts_with("08") => (PollErrorKind::Garbage, String::new()),
+            "0A000" | "42883" | "42P01" | "42703" => (PollErrorKind::Unsupported, String::new()),
+            // 57P01 to 57P03 (stopping, starting, recovering), 53xxx (out of disk, memory) and all else.
+            _ => (PollErrorKind::Unavailable, String::new()),
+        }
+    }
+
+    /// Whether a session that answered so can be asked again.
+    #[must_use]
+    pub fn survives(error: &Error) -> bool {
+        error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| !code.starts_with("57P") && !code.starts_with("08"))
+    }
+
+    /// Whether asking again on the same session is pointless: not allowed, or not there in this version or service.
+    #[must_use]
+    pub fn is_absent(error: &Error) -> bool {
+        error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| matches!(&*code, "42501" | "0A000" | "42883" | "42P01" | "42703" | "55000"))
+    }
+}
