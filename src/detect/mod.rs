@@ -2,6 +2,7 @@
 //! symptoms to causes. Knows store, config and model; asks nobody anything.
 
 mod assessment;
+pub mod blocking;
 mod cause;
 mod judge;
 mod steady;

@@ -1,0 +1,8 @@
+//! Lock edges into trees: who waits behind whom, and who goes on when whom is gone.
+//! Pure and total: cycles, repeated edges, unknown pids and a storm of 500 waiters cost milliseconds.
+
+mod draw;
+mod forest;
+mod graph;
+
+pub use forest::{Forest, Freed, Node, Offer, Root, RootKind, Row};
