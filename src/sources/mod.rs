@@ -2,9 +2,11 @@
 
 pub mod host;
 mod postgres;
+mod redis;
+mod resp;
 mod source;
 
 pub use source::{BoxFuture, Kind, Source};
 
 /// Every kind of target there is; a new one is a folder and a line here.
-pub const KINDS: &[Kind] = &[host::KIND, postgres::KIND];
+pub const KINDS: &[Kind] = &[host::KIND, postgres::KIND, redis::KIND];

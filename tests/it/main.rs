@@ -5,3 +5,4 @@ mod host;
 mod lab;
 mod postgres;
 mod postgres_source;
+mod redis;

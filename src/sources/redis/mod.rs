@@ -1,0 +1,20 @@
+//! Redis and what speaks like it, as a cache: one pipelined round trip a poll.
+//! Knows the protocol and INFO; must not know queues, which are kinds of their own.
+
+mod doctor;
+mod info;
+mod poll;
+mod share;
+mod slow;
+
+use super::Kind;
+
+use poll::RedisSource;
+
+/// The kind `redis`.
+pub(super) const KIND: Kind = Kind {
+    name: "redis",
+    says: "Redis, Valkey or KeyDB as a cache",
+    build: |spec| RedisSource::new(spec).map(|source| Box::new(source) as _),
+    doctor: |spec| Box::pin(doctor::examine(spec.clone())),
+};

@@ -1,0 +1,266 @@
+//! One connection that speaks the Redis protocol: kept between polls, never left half read.
+
+use std::time::Duration;
+
+use futures_util::future;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, Value};
+use tokio::time::Instant;
+
+use crate::config::{Secret, TargetSpec};
+use crate::model::{PollError, PollErrorKind};
+
+/// Where a target without a URL answers.
+const USUAL: &str = "redis://127.0.0.1:6379/0";
+
+/// A connection to a server, opened at the first question and kept.
+///
+/// While a question is under way the connection is not kept here: a future that is dropped, a
+/// timeout or a broken answer closes it, and the next question opens a new one.
+pub(super) struct Resp {
+    client: Client,
+    endpoint: String,
+    timeout: Duration,
+    kept: Option<MultiplexedConnection>,
+    opened: u64,
+}
+
+/// The answers of one round trip, one a command and in their order; an answer may be the server's error.
+pub(super) struct Answers {
+    /// What the server said.
+    pub(super) values: Vec<Value>,
+    /// Time from writing a PING to its answer, which came before the others were worked on.
+    pub(super) ping: Duration,
+}
+
+impl Resp {
+    /// A connection to the target's URL, not opened yet.
+    ///
+    /// # Errors
+    /// A sentence for the operator when the URL is not one of a Redis; without the URL itself.
+    pub(super) fn new(spec: &TargetSpec) -> Result<Self, String> {
+        let url = spec.url.clone().unwrap_or_else(|| Secret::new(USUAL));
+        Ok(Self {
+            client: client(&url)?,
+            endpoint: url.without_credentials(),
+            // A tenth is left to the caller, so that what is said here wins over its own timeout.
+            timeout: spec.timeout.mul_f64(0.9),
+            kept: None,
+            opened: 0,
+        })
+    }
+
+    /// How often a connection was opened: what was refused on one may be allowed on the next.
+    #[must_use]
+    pub(super) const fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// Asks everything in one round trip, with a PING ahead of it.
+    ///
+    /// A kept connection that turns out to be dead is replaced once, so that a restarted server
+    /// is not mistaken for a broken one.
+    ///
+    /// # Errors
+    /// No connection, no answer in time, not the protocol, or a refusal that concerns every command.
+    pub(super) async fn ask(&mut self, questions: &Pipeline) -> Result<Answers, PollError> {
+        if let Some(connection) = self.kept.take() {
+            match self.exchange(connection, questions).await {
+                Err(error) if error.is_connection_dropped() && !error.is_timeout() => {}
+                other => return other.map_err(|error| self.explain(&error)),
+            }
+        }
+        let connection = self.connect().await?;
+        self.exchange(connection, questions).await.map_err(|error| self.explain(&error))
+    }
+
+    async fn connect(&mut self) -> Result<MultiplexedConnection, PollError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(self.timeout));
+        let mut connection = match self.client.get_multiplexed_async_connection_with_config(&config).await {
+            Ok(connection) => connection,
+            Err(error) if error.is_timeout() => {
+                let says =
+                    format!("no connection to {} within {:.1} s", self.endpoint, self.timeout.as_secs_f64());
+                return Err(PollError::new(PollErrorKind::Timeout, &says));
+            }
+            Err(error) => return Err(self.explain(&error)),
+        };
+        // An account without the right to name itself works all the same.
+        let mut name = redis::pipe();
+        name.cmd("CLIENT").arg("SETNAME").arg("warroom").ignore_errors();
+        let named = connection.send_packed_commands(&name, 0, 1).await;
+        let values = named.map_err(|error| self.explain(&error))?;
+        if let Some(Value::ServerError(refusal)) = values.first() {
+            let error = RedisError::from(refusal.clone());
+            if matches!(self.explain(&error).kind, PollErrorKind::Login | PollErrorKind::Exhausted) {
+                return Err(self.explain(&error));
+            }
+        }
+        self.opened += 1;
+        Ok(connection)
+    }
+
+    async fn exchange(
+        &mut self,
+        connection: MultiplexedConnection,
+        questions: &Pipeline,
+    ) -> Result<Answers, RedisError> {
+        let (mut first, mut second) = (connection.clone(), connection.clone());
+        let began = Instant::now();
+        let greet = async {
+            let answer = first.send_packed_command(&redis::cmd("PING")).await?;
+            Ok::<_, RedisError>((began.elapsed(), answer))
+        };
+        let rest = second.send_packed_commands(questions, 0, questions.len());
+        let ((ping, answer), values) = future::try_join(greet, rest).await?;
+        if let Value::ServerError(refusal) = answer {
+            let error = RedisError::from(refusal);
+            // The right to PING may be lacking; a login, a load or a busy script concerns everything.
+            if error.code() != Some("NOPERM") {
+                return Err(error);
+            }
+        }
+        if values.len() != questions.len() {
+            return Err((ErrorKind::UnexpectedReturnType, "an answer is missing").into());
+        }
+        self.kept = Some(connection);
+        Ok(Answers { values, ping })
+    }
+
+    fn late(&self) -> PollError {
+        let says = format!("{} took no question within {:.1} s", self.endpoint, self.timeout.as_secs_f64());
+        PollError::new(PollErrorKind::Timeout, &says)
+    }
+
+    /// What went wrong, in words; the library's own text only where it holds no secret.
+    fn explain(&self, error: &RedisError) -> PollError {
+        let at = &self.endpoint;
+        let told = error.detail().unwrap_or_default();
+        let (kind, says) = match (error.kind(), error.code().unwrap_or_default()) {
+            _ if error.is_timeout() => return self.late(),
+            (_, "NOAUTH") => (PollErrorKind::Login, format!("{at} wants a password: set it in the url")),
+            (ErrorKind::AuthenticationFailed, _) | (_, "WRONGPASS") => {
+                (PollErrorKind::Login, format!("{at} refused the user or password of the url"))
+            }
+            (_, "NOPERM") => {
+                (PollErrorKind::Rights, format!("{at} does not allow this user to look: {told}"))
+            }
+            (_, "LOADING") => {
+                (PollErrorKind::Unavailable, format!("{at} is loading its data and takes no commands yet"))
+            }
+            (_, "BUSY") => (PollErrorKind::Unavailable, format!("{at} is held up by a script: {told}")),
+            (_, "MASTERDOWN") => {
+                (PollErrorKind::Unavailable, format!("{at} is a replica without its master: {told}"))
+            }
+            (_, "ERR") if told.contains("max number of clients") => {
+                (PollErrorKind::Exhausted, format!("{at} takes no more connections: maxclients is reached"))
+            }
+            (_, code) if !code.is_empty() => (PollErrorKind::Garbage, format!("{at} answers {code} {told}")),
+            (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => {
+                (PollErrorKind::Garbage, format!("{at} does not speak the Redis protocol"))
+            }
+            (ErrorKind::Io, _) => self.explain_io(error),
+            (ErrorKind::InvalidClientConfig, _) => {
+                (PollErrorKind::Unsupported, format!("{at} cannot be used as a Redis url"))
+            }
+            _ => (PollErrorKind::Garbage, format!("{at} broke the conversation off: {error}")),
+        };
+        PollError::new(kind, &says)
+    }
+
+    fn explain_io(&self, error: &RedisError) -> (PollErrorKind, String) {
+        let at = &self.endpoint;
+        let text = error.to_string();
+        if text.contains("ertificate") || text.contains("handshake") {
+            (PollErrorKind::Login, format!("{at} shows a certificate that is not trusted: {text}"))
+        } else if error.is_connection_refusal() {
+            (PollErrorKind::Unreachable, format!("nobody listens on {at}"))
+        } else if error.is_connection_dropped() {
+            (PollErrorKind::Garbage, format!("{at} closed the connection instead of answering"))
+        } else {
+            (PollErrorKind::Unreachable, format!("{at}: {text}"))
+        }
+    }
+}
+
+fn client(url: &Secret) -> Result<Client, String> {
+    let text = url.expose();
+    let text = match text.strip_prefix("unix:") {
+        Some(path) if !path.starts_with("//") => format!("unix://{path}"),
+        _ => text.to_owned(),
+    };
+    let wrong = |_| {
+        "url is not one of a Redis: redis://[user:password@]host:port/database, rediss://… or unix:/path"
+            .to_owned()
+    };
+    let info = text.into_connection_info().map_err(wrong)?;
+    // The name is set by warroom itself; an unknown SETINFO would count as an error in the server's statistics.
+    let settings = info.redis_settings().clone().set_skip_set_lib_name();
+    Client::open(info.set_redis_settings(settings)).map_err(wrong)
+}
+
+/// A text answer; bytes that are not UTF-8 are shown as replacement characters.
+#[must_use]
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::SimpleString(text) => Some(text.clone()),
+        Value::VerbatimString { text, .. } => Some(text.clone()),
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::Okay => Some("OK".into()),
+        _ => None,
+    }
+}
+
+/// The bytes of a text answer.
+#[must_use]
+pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.as_bytes()),
+        _ => None,
+    }
+}
+
+/// A whole number, however the server wrote it.
+#[must_use]
+pub(super) fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        other => std::str::from_utf8(bytes(other)?).ok()?.parse().ok(),
+    }
+}
+
+/// A count: a whole number that is not negative.
+#[must_use]
+pub(super) fn count(value: &Value) -> Option<u64> {
+    whole(value).and_then(|number| u64::try_from(number).ok())
+}
+
+/// The entries of a list answer; none of anything else.
+#[must_use]
+pub(super) fn list(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(values) | Value::Set(values) => values,
+        _ => &[],
+    }
+}
+
+/// The text entries of a list answer.
+#[must_use]
+pub(super) fn texts(value: &Value) -> Vec<String> {
+    list(value).iter().filter_map(text).collect()
+}
+
+/// Why a command was refused, when the answer is the server's error: its code and its words.
+#[must_use]
+pub(super) fn refusal(value: &Value) -> Option<(String, String)> {
+    match value {
+        Value::ServerError(error) => {
+            Some((error.code().to_owned(), error.details().unwrap_or_default().to_owned()))
+        }
+        _ => None,
+    }
+}
