@@ -1,4 +1,10 @@
 //! The redis source against real servers, and against things that are not one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -9,19 +15,19 @@ use warroom::lab;
 use warroom::model::{CacheSample, Namespace, PollError, PollErrorKind, Reading, Sample, Severity, TargetId};
 use warroom::sources::{KINDS, Kind, Source};
 
-pub fn kind(name: &str) -> &'static Kind {
+pub(crate) fn kind(name: &str) -> &'static Kind {
     KINDS.iter().find(|kind| kind.name == name).unwrap_or_else(|| panic!("no kind {name}"))
 }
 
-pub fn spec(kind: &str, url: &str) -> TargetSpec {
+pub(crate) fn spec(kind: &str, url: &str) -> TargetSpec {
     TargetSpec::new(TargetId::parse("cache").unwrap(), kind).with_url(url)
 }
 
-pub fn source(spec: &TargetSpec) -> Box<dyn Source> {
+pub(crate) fn source(spec: &TargetSpec) -> Box<dyn Source> {
     (kind(&spec.kind).build)(spec).unwrap()
 }
 
-pub async fn poll(source: &mut Box<dyn Source>) -> Reading {
+pub(crate) async fn poll(source: &mut Box<dyn Source>) -> Reading {
     let mut readings = source.poll().await;
     assert_eq!(readings.len(), 1);
     readings.remove(0)
@@ -38,11 +44,11 @@ async fn failure(source: &mut Box<dyn Source>) -> PollError {
     poll(source).await.sample.expect_err("a failure was expected")
 }
 
-pub async fn client(url: &str) -> redis::aio::MultiplexedConnection {
+pub(crate) async fn client(url: &str) -> redis::aio::MultiplexedConnection {
     redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
-pub async fn run(client: &mut redis::aio::MultiplexedConnection, words: &[&str]) -> redis::Value {
+pub(crate) async fn run(client: &mut redis::aio::MultiplexedConnection, words: &[&str]) -> redis::Value {
     let mut command = redis::cmd(words[0]);
     for word in &words[1..] {
         command.arg(*word);
