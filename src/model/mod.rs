@@ -16,6 +16,7 @@ mod reading;
 mod resource;
 mod text;
 mod time;
+pub mod words;
 
 pub use cache::{CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SlowCommand};
 pub use database::{
