@@ -32,15 +32,6 @@ impl Folder {
         Err(LabError::Refused(format!("ten thousand lab folders in {}: remove them", parent.display())))
     }
 
-    /// Makes exactly this folder, which must not exist yet.
-    ///
-    /// # Errors
-    /// It exists or cannot be created.
-    pub fn create(path: &Path) -> Result<Self, LabError> {
-        create(path)?;
-        Ok(Self { path: path.to_owned() })
-    }
-
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -55,7 +46,7 @@ impl Drop for Folder {
 }
 
 /// Nobody else may look inside; as root, the servers' own group may pass through.
-fn create(path: &Path) -> Result<(), LabError> {
+pub(super) fn create(path: &Path) -> Result<(), LabError> {
     let user = server_user();
     let mode = if user.is_some() { 0o710 } else { 0o700 };
     DirBuilder::new().mode(mode).create(path).map_err(LabError::file("create", path))?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
 
 use super::{Folder, LabError, Process, free_port};
 
@@ -22,11 +23,14 @@ pub struct Haproxy {
 }
 
 /// Where a HAProxy tells its statistics.
-#[derive(Clone, Debug)]
-pub(super) struct Doors {
-    pub(super) socket: PathBuf,
-    pub(super) tcp: u16,
-    pub(super) http: u16,
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doors {
+    /// Its runtime socket, level admin.
+    pub socket: PathBuf,
+    /// The same by TCP, a loopback port.
+    pub tcp: u16,
+    /// Its statistics page, a loopback port.
+    pub http: u16,
 }
 
 /// Starts a HAProxy: `body` holds the `frontend`, `backend` and `listen` sections; the sections
@@ -45,9 +49,14 @@ pub(super) fn start_in(dir: &Path, body: &str) -> Result<(Process, Doors), LabEr
     let doors = Doors { socket: dir.join("haproxy.sock"), tcp: free_port()?, http: free_port()? };
     let config = dir.join("haproxy.cfg");
     fs::write(&config, head(&doors) + body).map_err(LabError::file("write", &config))?;
-    let mut process = start_on(dir, &config)?;
+    start_again(dir, &doors).map(|process| (process, doors))
+}
+
+/// Starts a HAProxy with the configuration that it had before.
+pub(super) fn start_again(dir: &Path, doors: &Doors) -> Result<Process, LabError> {
+    let mut process = start_on(dir, &dir.join("haproxy.cfg"))?;
     process.wait_ready(|| UnixStream::connect(&doors.socket).is_ok())?;
-    Ok((process, doors))
+    Ok(process)
 }
 
 fn start_on(dir: &Path, config: &Path) -> Result<Process, LabError> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
 
 use super::user::server_user;
 use super::{Folder, LabError, Process, free_port};
@@ -34,10 +35,12 @@ pub struct Postgres {
 }
 
 /// Where a PostgreSQL listens.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) port: u16,
-    pub(super) sockets: PathBuf,
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    /// Folder of its unix socket.
+    pub sockets: PathBuf,
 }
 
 /// Starts a PostgreSQL with the lab's roles; `bin_dir` picks the version, `None` the newest installed.
@@ -78,6 +81,12 @@ pub(super) fn start_in(dir: &Path, settings: &Settings) -> Result<(Process, Plac
             started => return started.map(|process| (process, Place { port, sockets: home })),
         }
     }
+}
+
+/// Starts a PostgreSQL again that [`start_in`] set up in `dir`, on its old port.
+pub(super) fn start_again(dir: &Path, place: &Place, settings: &Settings) -> Result<Process, LabError> {
+    let bin = settings.bin_dir.clone().map_or_else(find_bin_dir, Ok)?;
+    start_on(&bin, &place.sockets, dir, place.port, settings)
 }
 
 fn initialise(bin: &Path, home: &Path, dir: &Path, settings: &Settings) -> Result<(), LabError> {

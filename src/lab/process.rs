@@ -17,7 +17,8 @@ use super::LabError;
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// One process as another process can find it again: a pid alone may have been given to somebody else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProcessRecord {
     /// What it is, for messages: `postgres`, `web.1`.
     pub name: String,
@@ -50,6 +51,16 @@ impl ProcessRecord {
             signal_all(&family, Signal::KILL);
             wait_until(Duration::from_secs(5), || !family.iter().any(Self::alive));
         }
+    }
+
+    /// Stops it in its tracks with all its children: connections stay open, nothing answers.
+    pub fn freeze(&self) {
+        signal_all(&self.family(), Signal::STOP);
+    }
+
+    /// Lets it run again after [`Self::freeze`].
+    pub fn thaw(&self) {
+        signal_all(&self.family(), Signal::CONT);
     }
 
     /// It and its descendants, as far as they can still be told by their parents.
@@ -134,12 +145,12 @@ impl Process {
 
     /// Stops it in its tracks with all its children: connections stay open, nothing answers.
     pub fn freeze(&self) {
-        signal_all(&self.record.family(), Signal::STOP);
+        self.record.freeze();
     }
 
     /// Lets it run again after [`Self::freeze`].
     pub fn thaw(&self) {
-        signal_all(&self.record.family(), Signal::CONT);
+        self.record.thaw();
     }
 
     /// Ends it now.
@@ -194,6 +205,20 @@ fn look(pid: i32) -> Option<Seen> {
         parent: fields.get(1)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
     })
+}
+
+/// Every process of this machine.
+pub(super) fn records() -> impl Iterator<Item = ProcessRecord> {
+    pids().filter_map(look).map(|seen| ProcessRecord {
+        name: String::new(),
+        pid: seen.pid,
+        started: seen.started,
+    })
+}
+
+/// The record of a process by its pid, while it is there.
+pub(super) fn record_of(name: &str, pid: i32) -> Option<ProcessRecord> {
+    look(pid).map(|seen| ProcessRecord { name: name.to_owned(), pid, started: seen.started })
 }
 
 fn pids() -> impl Iterator<Item = i32> {

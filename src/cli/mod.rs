@@ -1,0 +1,3 @@
+//! The command line: one file a verb. The only place that prints.
+
+pub mod lab;
