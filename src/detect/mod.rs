@@ -4,7 +4,12 @@
 mod assessment;
 pub mod blocking;
 mod cause;
+mod connections;
+mod db_load;
 mod judge;
+mod replication;
+mod root_blocker;
+mod slow_queries;
 mod steady;
 
 pub use assessment::{Assessment, View};
@@ -17,4 +22,5 @@ pub use judge::{Judge, Judgement, Transition};
 pub type Detector = fn(&View<'_>) -> Vec<Assessment>;
 
 /// Every rule there is.
-pub const DETECTORS: &[Detector] = &[];
+pub const DETECTORS: &[Detector] =
+    &[root_blocker::detect, slow_queries::detect, db_load::detect, connections::detect, replication::detect];

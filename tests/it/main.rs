@@ -4,5 +4,6 @@ mod blocking;
 mod host;
 mod lab;
 mod postgres;
+mod postgres_detect;
 mod postgres_source;
 mod redis;

@@ -1,0 +1,107 @@
+//! `postgres.connections`: sessions against what an ordinary role may open. Measured as a share.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Assessment, View};
+use crate::model::words::{count, span};
+use crate::model::{
+    Backend, BackendState, Culprit, DatabaseSample, PollErrorKind, Remedy, Resource, SafeText, Severity,
+};
+use crate::store::Target;
+
+/// Judges every database, and every one that refuses us for want of a slot.
+pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
+    let mut all: Vec<_> =
+        view.store.databases(view.now).map(|(target, sample)| judge(view, target, sample)).collect();
+    let full = |target: &&std::sync::Arc<Target>| {
+        target.info.kind == "postgres"
+            && target.error.as_ref().is_some_and(|error| error.it.kind == PollErrorKind::Exhausted)
+    };
+    all.extend(view.store.targets().iter().filter(full).map(|target| {
+        Assessment::new("connections", Resource::PostgresConnections, target.info.id.clone())
+            .measured(1.0, view.limits(Resource::PostgresConnections, &target.info.id))
+            .at_least(Severity::Critical)
+            .used(Some(1.0), None, Some(1))
+            .says("every connection slot is taken: the server refuses new sessions, warroom's own too")
+    }));
+    all
+}
+
+fn judge(view: &View<'_>, target: &Target, sample: &DatabaseSample) -> Assessment {
+    let id = &target.info.id;
+    let it = Assessment::new("connections", Resource::PostgresConnections, id.clone());
+    let usable = sample.max_connections.saturating_sub(sample.reserved_connections);
+    if usable == 0 {
+        return it.unknown("the server's connection limit could not be read");
+    }
+    let clients: Vec<&Backend> = sample.backends.iter().filter(|one| takes_slot(one)).collect();
+    // The session that asked takes a slot and is not in its own answer.
+    let used = clients.len() as u64 + 1 + u64::from(sample.left_out);
+    let share = used as f64 / f64::from(usable);
+    let it = it
+        .measured(share, view.limits(Resource::PostgresConnections, id))
+        .used(Some(share), None, None)
+        .hold(Duration::from_secs(2));
+    let taken = format!("{} of {} connections taken", count(used), count(u64::from(usable)));
+    if it.kept < Severity::Warning {
+        return it.says(taken);
+    }
+    let Some((name, most)) = largest(&clients) else { return it.says(taken) };
+    let in_transaction = |one: &&&Backend| {
+        matches!(one.state, BackendState::IdleInTransaction | BackendState::IdleInTransactionAborted)
+    };
+    let idle: Vec<_> = clients.iter().filter(in_transaction).collect();
+    let oldest = idle.iter().filter_map(|one| one.state_age).fold(0.0, f64::max);
+    let idle_words = match idle.len() {
+        0 => String::new(),
+        some => format!(", {some} idle in transaction (longest {})", span(oldest)),
+    };
+    it.says(format!("{taken}: {most} by {name}{idle_words}"))
+        .culprit(Culprit::Sessions {
+            name: SafeText::new(&name),
+            count: u32::try_from(most).unwrap_or(u32::MAX),
+        })
+        .remedy(Remedy {
+            intent: None,
+            says: if idle.is_empty() {
+                format!("lower the pool of {name}, or end its idle sessions")
+            } else {
+                format!("end the sessions idle in transaction, then lower the pool of {name}")
+            },
+        })
+}
+
+/// Whether it counts against the limit. Where rights are lacking the kind is hidden, the role is not.
+fn takes_slot(backend: &Backend) -> bool {
+    backend.is_client() || (backend.kind.is_empty() && !backend.user.is_empty())
+}
+
+/// The application with most sessions; `web.1` and `web.2` are both `web`.
+fn largest(clients: &[&Backend]) -> Option<(String, usize)> {
+    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+    for client in clients {
+        *by_name.entry(family(client.who())).or_default() += 1;
+    }
+    let (name, most) = by_name.into_iter().max_by_key(|(_, number)| *number)?;
+    Some((name.to_owned(), most))
+}
+
+fn family(name: &str) -> &str {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let cut = stem.trim_end_matches(['.', '-', '_', ':', '#']);
+    if stem.len() < name.len() && cut.len() < stem.len() && !cut.is_empty() { cut } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::family;
+
+    #[test]
+    fn instances_of_one_application_are_counted_together() {
+        assert_eq!(
+            ["web.3", "worker-12", "psql", "h2", "7", "a:b#1"].map(family),
+            ["web", "worker", "psql", "h2", "7", "a:b"]
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! `postgres.load`: too many queries at once. Measured in busy sessions for each core.
+
+use std::time::Duration;
+
+use super::{Assessment, View};
+use crate::model::words::many;
+use crate::model::{Backend, BackendState, Resource};
+use crate::store::Target;
+
+/// What a server is taken to have whose machine is not polled: generous, since a wrong alarm costs
+/// trust and the locks, the slow queries and the request queue speak for themselves.
+const ASSUMED_CORES: u32 = 16;
+/// A machine this small still answers a few at once; fewer are never called too many.
+const LEAST_CORES: u32 = 4;
+
+/// Judges every database.
+pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
+    let databases = view.store.databases(view.now);
+    let judge = |(target, sample): (&Target, &crate::model::DatabaseSample)| {
+        let busy = sample.backends.iter().filter(|one| works(one)).count();
+        let known = cores(view, target);
+        let cores = known.unwrap_or(ASSUMED_CORES).max(LEAST_CORES);
+        let of = match known {
+            Some(known) => many(u64::from(known), "core", "cores"),
+            None => format!("cores not known, {ASSUMED_CORES} assumed"),
+        };
+        let value = busy as f64 / f64::from(cores);
+        Assessment::new("db_load", Resource::PostgresLoad, target.info.id.clone())
+            .measured(value, view.limits(Resource::PostgresLoad, &target.info.id))
+            .used(None, Some(busy as f64), None)
+            .hold(Duration::from_secs(3))
+            .says(format!("{} busy ({of})", many(busy as u64, "session", "sessions")))
+    };
+    databases.map(judge).collect()
+}
+
+/// Whether it asks for processor or disk now: not one that waits for a lock, its client or a timer.
+fn works(backend: &Backend) -> bool {
+    let class = backend.wait.as_ref().map_or("", |wait| wait.class.as_str());
+    let worker = backend.is_client() || backend.kind.as_str() == "parallel worker";
+    worker
+        && matches!(backend.state, BackendState::Active | BackendState::Fastpath)
+        && !matches!(class, "Lock" | "Client" | "Timeout" | "Extension" | "Activity")
+}
+
+/// The cores of the machine a database runs on, where that machine is polled too: the same address,
+/// or this machine for a loopback address or a socket.
+fn cores(view: &View<'_>, database: &Target) -> Option<u32> {
+    let place = place(&database.info.endpoint);
+    let local = place.is_empty() || place == "localhost" || place == "::1" || place.starts_with("127.");
+    view.store
+        .hosts(view.now)
+        .find(|(host, _)| match host.info.kind.as_str() {
+            "host" => local,
+            _ => !local && self::place(&host.info.endpoint) == place,
+        })
+        .map(|(_, sample)| sample.cores)
+        .filter(|cores| *cores > 0)
+}
+
+/// The host part of `scheme://host:port/path`; empty for a socket or where none is given.
+fn place(endpoint: &str) -> &str {
+    let Some((_, rest)) = endpoint.split_once("://") else { return "" };
+    let authority = rest.split(['/', '?']).next().unwrap_or("");
+    match authority.strip_prefix('[').and_then(|six| six.split_once(']')) {
+        Some((six, _)) => six,
+        None => authority.split(':').next().unwrap_or(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn the_machine_is_read_from_the_endpoint() {
+        assert_eq!(place("postgres://10.0.0.5:5432/app"), "10.0.0.5");
+        assert_eq!(place("http://10.0.0.5:9100/metrics"), "10.0.0.5");
+        assert_eq!(place("postgres://[::1]:5432/app"), "::1");
+        assert_eq!(place("postgres:///app"), "");
+        assert_eq!(place("postgres"), "");
+    }
+}

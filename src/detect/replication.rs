@@ -1,0 +1,56 @@
+//! `postgres.replication`: how far standbys are behind. Measured in seconds; only where there is replication.
+
+use std::time::Duration;
+
+use super::{Assessment, View};
+use crate::model::words::{bytes, many, span};
+use crate::model::{DatabaseSample, Replica, Resource, TargetId};
+
+/// A standby that has this much left to replay and tells no delay is not called caught up.
+const CAUGHT_UP: f64 = 16.0 * 1024.0 * 1024.0;
+
+/// Judges every database that feeds a standby or is one.
+pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
+    let databases = view.store.databases(view.now);
+    databases.filter_map(|(target, sample)| judge(view, &target.info.id, sample)).collect()
+}
+
+fn judge(view: &View<'_>, id: &TargetId, sample: &DatabaseSample) -> Option<Assessment> {
+    let it = Assessment::new("replication", Resource::PostgresReplication, id.clone());
+    let limits = view.limits(Resource::PostgresReplication, id);
+    // A base backup is sent by the same kind of process and is behind by its nature.
+    let fed: Vec<&Replica> = sample.replicas.iter().filter(|one| one.state.as_str() != "backup").collect();
+    if let Some(lag) = sample.replay_lag {
+        let says = if lag < 1.0 {
+            "a standby, caught up".into()
+        } else {
+            format!("a standby, {} behind", span(lag))
+        };
+        return Some(
+            it.measured(lag, limits).used(None, Some(lag), None).hold(Duration::from_secs(2)).says(says),
+        );
+    }
+    if fed.is_empty() {
+        return sample
+            .in_recovery
+            .then(|| it.unknown("a standby that receives no log: its delay cannot be told"));
+    }
+    let worst =
+        fed.iter().filter_map(|one| lag(one).map(|lag| (lag, *one))).max_by(|a, b| a.0.total_cmp(&b.0));
+    let Some((lag, worst)) = worst else {
+        return Some(it.unknown("the delay of its standbys is not told"));
+    };
+    let left = worst.lag_bytes.map_or_else(String::new, |left| format!(" ({})", bytes(left)));
+    let says = if lag < 1.0 {
+        format!("{} caught up", many(fed.len() as u64, "standby", "standbys"))
+    } else {
+        let name = if worst.name.is_empty() { "a standby" } else { worst.name.as_str() };
+        format!("{name} is {} behind{left}, {}", span(lag), worst.state)
+    };
+    Some(it.measured(lag, limits).used(None, Some(lag), None).hold(Duration::from_secs(2)).says(says))
+}
+
+/// Seconds behind. An idle standby tells none: then it is caught up if little is left to replay.
+fn lag(replica: &Replica) -> Option<f64> {
+    replica.lag_seconds.or_else(|| replica.lag_bytes.filter(|left| *left < CAUGHT_UP).map(|_| 0.0))
+}
