@@ -60,7 +60,7 @@ pub struct CacheSample {
     pub oom_errors: Option<u64>,
     /// Time share of each command, cumulative.
     pub command_stats: Vec<CommandStat>,
-    /// Slow-log entries not seen by an earlier poll, newest first.
+    /// Slow-log entries of the last ten seconds, newest first; an entry stays in the samples while it is news.
     pub slow: Vec<SlowCommand>,
     /// Our own PING, milliseconds: sees what the slow log hides (EXEC).
     pub ping_ms: Option<f64>,

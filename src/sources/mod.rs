@@ -1,12 +1,14 @@
 //! Ask and answer: one folder a kind. Reads only; knows config and model, never a sibling, a store or an action.
 
+mod heads;
 pub mod host;
 mod postgres;
 mod redis;
 mod resp;
+mod rq;
 mod source;
 
 pub use source::{BoxFuture, Kind, Source};
 
 /// Every kind of target there is; a new one is a folder and a line here.
-pub const KINDS: &[Kind] = &[host::KIND, postgres::KIND, redis::KIND];
+pub const KINDS: &[Kind] = &[host::KIND, postgres::KIND, redis::KIND, rq::KIND];

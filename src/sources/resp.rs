@@ -8,7 +8,7 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, Pipeli
 use tokio::time::Instant;
 
 use crate::config::{Secret, TargetSpec};
-use crate::model::{PollError, PollErrorKind};
+use crate::model::{DoctorLine, PollError, PollErrorKind, Severity};
 
 /// Where a target without a URL answers.
 const USUAL: &str = "redis://127.0.0.1:6379/0";
@@ -263,4 +263,48 @@ pub(super) fn refusal(value: &Value) -> Option<(String, String)> {
         }
         _ => None,
     }
+}
+
+/// Refuses the whole sample when the server refused one of its questions for want of a right.
+pub(super) fn all_allowed(values: &[Value], rule: &str) -> Result<(), PollError> {
+    match values.iter().filter_map(refusal).find(|(code, _)| code == "NOPERM") {
+        Some((_, words)) => {
+            let says = format!("not allowed to read the queues ({words}); mend: ACL SETUSER <user> {rule}");
+            Err(PollError::new(PollErrorKind::Rights, &says))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Examines a target whose questions are all of one sort: reachable, version, and whether it answers them.
+pub(super) async fn doctor(spec: &TargetSpec, questions: &Pipeline, rule: &str) -> Vec<DoctorLine> {
+    let mut connection = match Resp::new(spec) {
+        Ok(connection) => connection,
+        Err(why) => return vec![DoctorLine::lacking(Severity::Critical, &why, "correct the url")],
+    };
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("ACL").arg("WHOAMI");
+    pipeline.cmd("INFO").arg("server");
+    for question in questions.cmd_iter() {
+        pipeline.add_command(question.clone());
+    }
+    let answers = match connection.ask(&pipeline).await {
+        Ok(answers) => answers.values,
+        Err(error) => return vec![DoctorLine::lacking(Severity::Critical, &error.to_string(), "")],
+    };
+    let [who, server, rest @ ..] = answers.as_slice() else { return Vec::new() };
+    let user = text(who).unwrap_or_else(|| "<user>".into());
+    let version = text(server)
+        .and_then(|text| Some(text.lines().find_map(|line| line.strip_prefix("redis_version:"))?.to_owned()));
+    let version = version.unwrap_or_else(|| "of unknown version".into());
+    let mut lines = vec![DoctorLine::fine(&format!("redis {version} answers, logged in as {user}"))];
+    match all_allowed(rest, rule) {
+        Ok(()) => lines.push(DoctorLine::fine("may read everything the queues need")),
+        Err(error) => lines.push(DoctorLine::lacking(
+            Severity::Critical,
+            error.says.as_str(),
+            &format!("ACL SETUSER {user} {rule}"),
+        )),
+    }
+    lines
 }

@@ -1,5 +1,7 @@
 //! The poll of a cache.
 
+use std::time::Duration;
+
 use redis::{Pipeline, Value};
 use tokio::time::Instant;
 
@@ -17,8 +19,8 @@ use crate::model::{
 const SHARE_EVERY: u64 = 5;
 /// Keys of such a batch: a quarter of a millisecond of the server's time.
 const SHARE_KEYS: u32 = 500;
-/// On a first look, slow commands older than this many seconds are history.
-const RECENT: f64 = 60.0;
+/// How long a slow command is news.
+const NEWS: Duration = Duration::from_secs(10);
 
 /// Asks one cache server.
 pub(super) struct RedisSource {
@@ -30,6 +32,8 @@ pub(super) struct RedisSource {
     refused: Vec<(Ask, Missing)>,
     /// The number the next slow-log entry has at least; `None` before the first look.
     next_slow: Option<u64>,
+    /// Slow commands that are still news, newest first, with when they were first seen here.
+    slow: Vec<(SlowCommand, Instant)>,
     run_id: String,
     cursor: Vec<u8>,
     shares: Shares,
@@ -55,6 +59,7 @@ impl RedisSource {
             refused_on: 0,
             refused: Vec::new(),
             next_slow: None,
+            slow: Vec::new(),
             run_id: String::new(),
             cursor: b"0".to_vec(),
             shares: Shares::new(spec.namespaces.clone()),
@@ -90,7 +95,7 @@ impl RedisSource {
                     sample = info.sample();
                     clock = info.clock();
                 }
-                Ask::SlowLog => sample.slow = self.new_slow(value, &sample, clock),
+                Ask::SlowLog => sample.slow = self.recent_slow(value, &sample, clock),
                 Ask::Scan => self.take_keys(value),
             }
         }
@@ -134,8 +139,8 @@ impl RedisSource {
         Ok(())
     }
 
-    /// The entries that no earlier poll saw, newest first.
-    fn new_slow(
+    /// The entries of the last moments, newest first.
+    fn recent_slow(
         &mut self,
         value: &Value,
         sample: &CacheSample,
@@ -145,6 +150,7 @@ impl RedisSource {
             sample.run_id.as_str().clone_into(&mut self.run_id);
             self.next_slow = None;
             self.shares.forget();
+            self.slow.clear();
         }
         let entries: Vec<_> = resp::list(value).iter().filter_map(slow::entry).collect();
         let expected = self.next_slow;
@@ -152,10 +158,14 @@ impl RedisSource {
         self.next_slow = next.max(expected).or(Some(0));
         let is_new = |entry: &SlowCommand| match (expected, clock) {
             (Some(expected), _) => entry.id >= expected,
-            (None, Some(clock)) => clock.seconds_since(entry.at) <= RECENT,
+            (None, Some(clock)) => clock.seconds_since(entry.at) <= NEWS.as_secs_f64(),
             (None, None) => false,
         };
-        entries.into_iter().filter(is_new).collect()
+        let now = Instant::now();
+        let fresh = entries.into_iter().filter(is_new).map(|entry| (entry, now));
+        let kept = self.slow.drain(..).filter(|(_, seen)| now.duration_since(*seen) < NEWS);
+        self.slow = fresh.chain(kept).take(128).collect();
+        self.slow.iter().map(|(entry, _)| entry.clone()).collect()
     }
 
     fn take_keys(&mut self, value: &Value) {

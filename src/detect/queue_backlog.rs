@@ -1,0 +1,98 @@
+//! Rules `backlog` and `no_worker`: jobs that wait too long, or for nobody. In seconds of the oldest wait.
+
+use std::time::Duration;
+
+use super::{Assessment, View};
+use crate::model::{Culprit, Queue, QueueAge, Resource, Severity, TargetId};
+use crate::store::QueueRates;
+
+/// How every queue stands, a row each.
+pub(super) fn assess(view: &View<'_>) -> Vec<Assessment> {
+    let mut out = Vec::new();
+    for (target, sample) in view.store.queues(view.now) {
+        for queue in &sample.queues {
+            let rates = target.queue_window().and_then(|rows| rows.get(queue.name.as_str()));
+            let id = target.info.id.row(queue.name.as_str());
+            out.push(backlog(view, &id, queue, rates));
+            out.push(no_worker(&id, queue));
+        }
+    }
+    out
+}
+
+fn backlog(view: &View<'_>, id: &TargetId, queue: &Queue, rates: Option<&QueueRates>) -> Assessment {
+    let it = Assessment::new("backlog", Resource::QueueBacklog, id.clone());
+    let oldest = match &queue.oldest {
+        QueueAge::Unknown(_) => None,
+        other => Some(other.seconds().unwrap_or(0.0)),
+    };
+    let it = match oldest {
+        Some(seconds) => it.measured(seconds, view.limits(Resource::QueueBacklog, id)).proven(seconds),
+        None => it,
+    };
+    let busy = queue.busy.zip(queue.workers.filter(|workers| *workers > 0));
+    it.used(
+        busy.map(|(busy, workers)| f64::from(busy) / f64::from(workers)),
+        Some(queue.depth as f64),
+        rates.and_then(|rates| rates.died.or(rates.failures)),
+    )
+    .says(told(queue, rates))
+    .culprit(Culprit::Queue { name: queue.name.clone(), depth: queue.depth })
+}
+
+fn told(queue: &Queue, rates: Option<&QueueRates>) -> String {
+    if queue.depth == 0 {
+        return "nothing waits".into();
+    }
+    let mut says = format!("{} waiting", jobs(queue.depth));
+    match &queue.oldest {
+        QueueAge::Exact(seconds) => says += &format!(", the oldest for {}", span(*seconds)),
+        QueueAge::AtLeast(seconds) => says += &format!(", the oldest for at least {}", span(*seconds)),
+        QueueAge::Unknown(_) => says += ", for how long is not known",
+        QueueAge::Empty => {}
+    }
+    if queue.paused == Some(true) {
+        return says + "; held back by an operator";
+    }
+    if let Some(rates) = rates {
+        if let Some((arrival, service)) = rates.arrival.zip(rates.service) {
+            says += &format!("; {arrival:.1}/s in, {service:.1}/s out");
+        } else if rates.growth > 0.0 {
+            says += &format!("; grows by {:.1}/s", rates.growth);
+        }
+        match rates.drain {
+            Some(seconds) => says += &format!(": empty in {}", span(seconds)),
+            None if rates.growth > 0.0 => says += ": never empty at this pace",
+            None => {}
+        }
+    }
+    says
+}
+
+fn no_worker(id: &TargetId, queue: &Queue) -> Assessment {
+    let it = Assessment::new("no_worker", Resource::QueueBacklog, id.clone()).hold(Duration::from_secs(3));
+    match queue.workers {
+        Some(0) if queue.depth > 0 && queue.paused != Some(true) => it
+            .at_least(Severity::Critical)
+            .proven(queue.oldest.seconds().unwrap_or(0.0))
+            .says(format!("{} waiting and no worker is alive", jobs(queue.depth)))
+            .culprit(Culprit::Queue { name: queue.name.clone(), depth: queue.depth }),
+        Some(0) => it.says("no worker, nothing to do"),
+        Some(1) => it.says("1 worker"),
+        Some(workers) => it.says(format!("{workers} workers")),
+        None => it.says("workers not told"),
+    }
+}
+
+fn jobs(count: u64) -> String {
+    if count == 1 { "1 job is".into() } else { format!("{count} jobs are") }
+}
+
+fn span(seconds: f64) -> String {
+    match seconds {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3_600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}

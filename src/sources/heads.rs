@@ -1,0 +1,139 @@
+//! How old the job at the head of a queue is: by the time it carries, else by how long it has been seen there.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use redis::Value;
+use tokio::time::Instant;
+
+use super::resp;
+use crate::model::{QueueAge, Timestamp};
+
+/// Queues read of one target; the rest is told as left out.
+pub(super) const QUEUES: usize = 500;
+
+/// Why an age is not known when the clock is refused.
+const NO_CLOCK: &str = "TIME is refused, so ages cannot be told; mend: ACL SETUSER <user> +time";
+
+/// The server's clock, carried on between polls by this machine's steady one.
+#[derive(Default)]
+pub(super) struct ServerClock(Option<(Timestamp, Instant)>);
+
+impl ServerClock {
+    /// Takes the answer to TIME.
+    pub(super) fn take(&mut self, value: &Value) {
+        let [seconds, micros] = resp::list(value) else { return };
+        if let (Some(seconds), Some(micros)) = (resp::whole(seconds), resp::whole(micros)) {
+            let at = Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros));
+            self.0 = Some((at, Instant::now()));
+        }
+    }
+
+    /// The server's time now.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        self.0.map(|(at, seen)| at.plus(seen.elapsed()))
+    }
+
+    /// The age of something put in at `since`; a clock that runs ahead makes no negative age.
+    pub(super) fn age(&self, since: Timestamp) -> QueueAge {
+        match self.now() {
+            Some(now) => QueueAge::Exact(now.seconds_since(since).max(0.0)),
+            None => QueueAge::Unknown(NO_CLOCK.into()),
+        }
+    }
+}
+
+/// Since when each head has been in its place.
+#[derive(Default)]
+pub(super) struct Residency(HashMap<String, (u64, Instant, bool)>);
+
+impl Residency {
+    /// Starts a round; what [`Self::seen`] does not mention before the next one is forgotten.
+    pub(super) fn begin(&mut self) {
+        self.0.retain(|_, (_, _, fresh)| std::mem::replace(fresh, false));
+    }
+
+    /// For how long at least this very job has been at this place.
+    pub(super) fn seen(&mut self, place: &str, job: &[u8]) -> Duration {
+        let mut hasher = DefaultHasher::new();
+        job.hash(&mut hasher);
+        let (now, identity) = (Instant::now(), hasher.finish());
+        let held = self.0.entry(place.to_owned()).or_insert((identity, now, true));
+        if held.0 != identity {
+            (held.0, held.1) = (identity, now);
+        }
+        held.2 = true;
+        held.1.elapsed()
+    }
+}
+
+/// A moment as queues write it: a number of seconds, or of milli-, micro- or nanoseconds, or RFC 3339 text.
+pub(super) fn moment(value: &serde_json::Value) -> Option<Timestamp> {
+    match value {
+        serde_json::Value::Number(number) => from_number(number.as_f64()?),
+        serde_json::Value::String(text) => from_text(text),
+        _ => None,
+    }
+}
+
+/// As [`moment`], from text.
+pub(super) fn from_text(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(number) = text.parse::<f64>() {
+        return from_number(number);
+    }
+    // Python writes a naive UTC time when nobody tells it otherwise.
+    text.parse().ok().or_else(|| format!("{}Z", text.replace(' ', "T")).parse().ok())
+}
+
+/// The unit follows from the size: these ranges meet nowhere between 1973 and 2286.
+fn from_number(number: f64) -> Option<Timestamp> {
+    let micros = match number {
+        n if !(1e8..1e19).contains(&n) => return None,
+        n if n < 1e11 => n * 1e6,
+        n if n < 1e14 => n * 1e3,
+        n if n < 1e17 => n,
+        n => n / 1e3,
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "the range was just checked")]
+    Some(Timestamp::from_micros(micros as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_understood_in_every_unit_in_use() {
+        let expected: Timestamp = "2025-11-21T03:41:34.500Z".parse().expect("a time");
+        for text in [
+            "1763696494.5",
+            "1763696494500",
+            "1763696494500000",
+            "1763696494500000000",
+            "2025-11-21T03:41:34.500000Z",
+            "2025-11-21 03:41:34.5",
+            "2025-11-21T04:41:34.5+01:00",
+        ] {
+            assert_eq!(from_text(text), Some(expected), "{text}");
+        }
+        assert_eq!(from_text("17"), None);
+        assert_eq!(from_text("soon"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_changes_starts_anew() {
+        let mut residency = Residency::default();
+        residency.begin();
+        residency.seen("q", b"a");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        residency.begin();
+        assert_eq!(residency.seen("q", b"a"), Duration::from_secs(5));
+        residency.begin();
+        assert_eq!(residency.seen("q", b"b"), Duration::ZERO);
+        residency.begin();
+        residency.begin();
+        assert!(residency.0.is_empty());
+    }
+}
