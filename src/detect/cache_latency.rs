@@ -10,7 +10,7 @@ use crate::store::CacheRates;
 const BUSY: f64 = 0.90;
 
 /// How every cache stands.
-pub(super) fn assess(view: &View<'_>) -> Vec<Assessment> {
+pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
     view.store
         .caches(view.now)
         .flat_map(|(target, sample)| {
@@ -83,7 +83,8 @@ fn busy(id: &TargetId, window: Option<&CacheRates>) -> Option<Assessment> {
     let most = top.map_or_else(String::new, |top| {
         format!(": {} takes {:.0} %", top.name.to_uppercase(), top.busy * 100.0)
     });
-    let it = it.at_least(Severity::Warning).says(format!("{:.0} % of its one core is used{most}", share * 100.0));
+    let it =
+        it.at_least(Severity::Warning).says(format!("{:.0} % of its one core is used{most}", share * 100.0));
     Some(match top {
         Some(top) => {
             it.culprit(Culprit::Command { name: SafeText::new(&top.name), client: SafeText::default() })

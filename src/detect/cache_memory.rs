@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::{Assessment, View};
-use crate::model::{
-    CacheSample, Intent, Namespace, NamespaceSample, Remedy, Resource, Severity, TargetId,
-};
+use crate::model::{CacheSample, Intent, Namespace, NamespaceSample, Remedy, Resource, Severity, TargetId};
 use crate::store::CacheRates;
 
 /// A namespace smaller than this share of the keys is not worth clearing to make room.
@@ -14,7 +12,7 @@ const WORTH_CLEARING: f64 = 0.10;
 const THRASH: f64 = 0.5;
 
 /// How every cache stands.
-pub(super) fn assess(view: &View<'_>) -> Vec<Assessment> {
+pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
     view.store
         .caches(view.now)
         .map(|(target, sample)| judge(view, &target.info.id, sample, target.cache_window()))
@@ -29,10 +27,7 @@ fn judge(view: &View<'_>, id: &TargetId, sample: &CacheSample, window: Option<&C
     let evictions = window.and_then(|window| window.evictions);
     let refused = window.and_then(|window| window.oom_errors);
     let evicting = evictions.is_some_and(|rate| rate > 0.0);
-    let mut it = it
-        .measured(fill, limits)
-        .hold(Duration::from_secs(2))
-        .used(Some(fill), evictions, refused);
+    let mut it = it.measured(fill, limits).hold(Duration::from_secs(2)).used(Some(fill), evictions, refused);
     let share = percent(fill);
     if refused.is_some_and(|n| n > 0) {
         it = it

@@ -3,10 +3,13 @@
 
 mod assessment;
 pub mod blocking;
+mod cache_latency;
+mod cache_memory;
 mod cause;
 mod connections;
 mod db_load;
 mod judge;
+mod queue_backlog;
 mod replication;
 mod root_blocker;
 mod slow_queries;
@@ -22,5 +25,13 @@ pub use judge::{Judge, Judgement, Transition};
 pub type Detector = fn(&View<'_>) -> Vec<Assessment>;
 
 /// Every rule there is.
-pub const DETECTORS: &[Detector] =
-    &[root_blocker::detect, slow_queries::detect, db_load::detect, connections::detect, replication::detect];
+pub const DETECTORS: &[Detector] = &[
+    root_blocker::detect,
+    slow_queries::detect,
+    db_load::detect,
+    connections::detect,
+    replication::detect,
+    cache_memory::detect,
+    cache_latency::detect,
+    queue_backlog::detect,
+];

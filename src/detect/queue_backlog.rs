@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::{Assessment, View};
+use crate::model::words::span;
 use crate::model::{Culprit, Queue, QueueAge, Resource, Severity, TargetId};
 use crate::store::QueueRates;
 
 /// How every queue stands, a row each.
-pub(super) fn assess(view: &View<'_>) -> Vec<Assessment> {
+pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
     let mut out = Vec::new();
     for (target, sample) in view.store.queues(view.now) {
         for queue in &sample.queues {
@@ -44,29 +45,32 @@ fn told(queue: &Queue, rates: Option<&QueueRates>) -> String {
     if queue.depth == 0 {
         return "nothing waits".into();
     }
-    let mut says = format!("{} waiting", jobs(queue.depth));
-    match &queue.oldest {
-        QueueAge::Exact(seconds) => says += &format!(", the oldest for {}", span(*seconds)),
-        QueueAge::AtLeast(seconds) => says += &format!(", the oldest for at least {}", span(*seconds)),
-        QueueAge::Unknown(_) => says += ", for how long is not known",
-        QueueAge::Empty => {}
+    let age = match &queue.oldest {
+        QueueAge::Exact(seconds) => format!(", the oldest for {}", span(*seconds)),
+        QueueAge::AtLeast(seconds) => format!(", the oldest for at least {}", span(*seconds)),
+        QueueAge::Unknown(_) => ", for how long is not known".into(),
+        QueueAge::Empty => String::new(),
+    };
+    let pace = match rates {
+        _ if queue.paused == Some(true) => "; held back by an operator".into(),
+        Some(rates) => course(rates),
+        None => String::new(),
+    };
+    format!("{} waiting{age}{pace}", jobs(queue.depth))
+}
+
+/// Arrival against service, and where that leads.
+fn course(rates: &QueueRates) -> String {
+    let pace = match rates.arrival.zip(rates.service) {
+        Some((arrival, service)) => format!("; {arrival:.1}/s in, {service:.1}/s out"),
+        None if rates.growth > 0.0 => format!("; grows by {:.1}/s", rates.growth),
+        None => String::new(),
+    };
+    match rates.drain {
+        Some(seconds) => format!("{pace}; empty in {}", span(seconds)),
+        None if rates.growth > 0.0 => format!("{pace}: never empty at this pace"),
+        None => pace,
     }
-    if queue.paused == Some(true) {
-        return says + "; held back by an operator";
-    }
-    if let Some(rates) = rates {
-        if let Some((arrival, service)) = rates.arrival.zip(rates.service) {
-            says += &format!("; {arrival:.1}/s in, {service:.1}/s out");
-        } else if rates.growth > 0.0 {
-            says += &format!("; grows by {:.1}/s", rates.growth);
-        }
-        match rates.drain {
-            Some(seconds) => says += &format!(": empty in {}", span(seconds)),
-            None if rates.growth > 0.0 => says += ": never empty at this pace",
-            None => {}
-        }
-    }
-    says
 }
 
 fn no_worker(id: &TargetId, queue: &Queue) -> Assessment {
@@ -86,13 +90,4 @@ fn no_worker(id: &TargetId, queue: &Queue) -> Assessment {
 
 fn jobs(count: u64) -> String {
     if count == 1 { "1 job is".into() } else { format!("{count} jobs are") }
-}
-
-fn span(seconds: f64) -> String {
-    match seconds {
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.1} h", s / 3_600.0),
-        s => format!("{:.0} days", s / 86_400.0),
-    }
 }

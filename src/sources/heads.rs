@@ -68,8 +68,32 @@ impl Residency {
     }
 }
 
+/// Names under which jobs carry the time they were put in, the surest first.
+const CARRIED: [&str; 11] = [
+    "enqueued_at",
+    "sentry-task-enqueued-time",
+    "sent_at",
+    "scout_task_start",
+    "enqueuedAt",
+    "queued_at",
+    "pushedAt",
+    "message_timestamp",
+    "created_at",
+    "createdAt",
+    "timestamp",
+];
+
+/// When a job says it was put in: at the top of its JSON, or among its headers.
+pub(super) fn carried(job: &[u8]) -> Option<Timestamp> {
+    let job: serde_json::Value = serde_json::from_slice(job).ok()?;
+    [Some(&job), job.get("headers")]
+        .into_iter()
+        .flatten()
+        .find_map(|fields| CARRIED.iter().find_map(|name| moment(fields.get(name)?)))
+}
+
 /// A moment as queues write it: a number of seconds, or of milli-, micro- or nanoseconds, or RFC 3339 text.
-pub(super) fn moment(value: &serde_json::Value) -> Option<Timestamp> {
+fn moment(value: &serde_json::Value) -> Option<Timestamp> {
     match value {
         serde_json::Value::Number(number) => from_number(number.as_f64()?),
         serde_json::Value::String(text) => from_text(text),

@@ -4,6 +4,7 @@ mod heads;
 pub mod host;
 mod postgres;
 mod redis;
+mod redis_list;
 mod resp;
 mod rq;
 mod source;
@@ -11,4 +12,4 @@ mod source;
 pub use source::{BoxFuture, Kind, Source};
 
 /// Every kind of target there is; a new one is a folder and a line here.
-pub const KINDS: &[Kind] = &[host::KIND, postgres::KIND, redis::KIND, rq::KIND];
+pub const KINDS: &[Kind] = &[host::KIND, postgres::KIND, redis::KIND, rq::KIND, redis_list::KIND];

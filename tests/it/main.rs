@@ -6,4 +6,5 @@ mod lab;
 mod postgres;
 mod postgres_detect;
 mod postgres_source;
+mod queues;
 mod redis;
