@@ -9,5 +9,6 @@ pub mod dial;
 pub mod journal;
 pub mod lab;
 pub mod model;
+pub mod shell;
 pub mod sources;
 pub mod store;
