@@ -8,3 +8,4 @@ mod postgres_detect;
 mod postgres_source;
 mod queues;
 mod redis;
+mod tidy;
