@@ -32,7 +32,7 @@ impl ProcessRecord {
     /// Whether that very process still runs (one that ended and waits to be reaped does not).
     #[must_use]
     pub fn alive(&self) -> bool {
-        look(self.pid).is_some_and(|seen| seen.started == self.started && seen.state != 'Z')
+        look(self.pid).is_some_and(|seen| seen.started == self.started && !seen.over)
     }
 
     /// Sends a signal, unless the process is gone.
@@ -191,7 +191,7 @@ pub(super) fn wait_until(patience: Duration, mut holds: impl FnMut() -> bool) ->
 struct Seen {
     pid: i32,
     parent: i32,
-    state: char,
+    over: bool,
     started: u64,
 }
 
@@ -201,7 +201,8 @@ fn look(pid: i32) -> Option<Seen> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     Some(Seen {
         pid,
-        state: fields.first()?.chars().next()?,
+        // A leader that ended before its other threads is a zombie too, while they still work.
+        over: fields.first() == Some(&"Z") && matches!(fields.get(17), Some(&"0" | &"1")),
         parent: fields.get(1)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
     })

@@ -16,7 +16,7 @@ pub(super) const TEMPLATE_BYTES: usize = 2_048;
 
 /// The lab's database: few connections, two tables.
 pub(super) fn postgres(bin_dir: Option<&Path>) -> Settings {
-    let server = [("max_connections", "60"), ("max_wal_size", "64MB"), ("min_wal_size", "32MB")];
+    let server = [("max_connections", "50"), ("max_wal_size", "64MB"), ("min_wal_size", "32MB")];
     let setup = [
         "SET SESSION AUTHORIZATION app".to_owned(),
         "CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL, plan text NOT NULL, visits int NOT NULL \

@@ -3,6 +3,7 @@
 mod blocking;
 mod host;
 mod lab;
+mod lab_faults;
 mod postgres;
 mod postgres_detect;
 mod postgres_source;

@@ -17,24 +17,25 @@ const PREFIX: &str = "cache:templates:visitor:";
 const VALUE: usize = 1_024;
 const BATCH: u64 = 200;
 
-/// Caches a page for every visitor until the cache is full, and goes on; stops for good when somebody made room.
+/// Caches a page for every visitor until the cache evicts, and goes on; stops for good when somebody made room.
 pub(super) async fn fill(scene: &Scene, name: &str) -> Result<(), String> {
     let mut redis = Redis::new(&scene.cache_url()?, "web.3", Duration::from_secs(5))?;
     let page = "p".repeat(VALUE);
-    let (mut visitor, mut full) = (0_u64, false);
+    let (mut visitor, mut evicted_before, mut full) = (0_u64, None, false);
     loop {
         let mut pipe = redis::pipe();
         for _ in 0..BATCH {
             visitor += 1;
             pipe.set(format!("{PREFIX}{visitor}"), &page).ignore();
         }
-        pipe.cmd("INFO").arg("memory");
+        pipe.cmd("INFO");
         let (info,): (String,) = redis.ask(&pipe).await.map_err(|why| format!("redis: {why}"))?;
-        let share = fill_of(&info).ok_or("INFO memory tells no limit")?;
+        let share = fill_of(&info).ok_or("INFO tells no limit")?;
+        let evicted = field(&info, "evicted_keys").unwrap_or(0.0);
         if full && share < 0.8 {
             return Ok(());
         }
-        if !full && share >= 0.97 {
+        if !full && evicted > *evicted_before.get_or_insert(evicted) {
             full = true;
             scene.ready(name)?;
         }
@@ -91,11 +92,12 @@ pub(super) async fn answer_garbage(scene: &Scene, name: &str) -> Result<(), Stri
     }
 }
 
-/// Share of the limit in use, out of `INFO memory`.
+/// Share of the limit in use, out of `INFO`.
 fn fill_of(info: &str) -> Option<f64> {
-    let field = |name: &str| -> Option<f64> {
-        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
-    };
-    let limit = field("maxmemory").filter(|limit| *limit > 0.0)?;
-    Some((field("used_memory")? - field("mem_not_counted_for_evict").unwrap_or(0.0)) / limit)
+    let limit = field(info, "maxmemory").filter(|limit| *limit > 0.0)?;
+    Some((field(info, "used_memory")? - field(info, "mem_not_counted_for_evict").unwrap_or(0.0)) / limit)
+}
+
+fn field(info: &str, name: &str) -> Option<f64> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
 }

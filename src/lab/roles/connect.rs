@@ -29,7 +29,7 @@ pub(super) fn pool(port: u16, application_name: &str, most: u32) -> PgPool {
         .min_connections(2)
         .max_connections(most)
         .acquire_timeout(Duration::from_secs(30))
-        .idle_timeout(Duration::from_secs(20))
+        .idle_timeout(Duration::from_secs(5))
         .test_before_acquire(false)
         .connect_lazy_with(options(port, application_name))
 }

@@ -58,16 +58,25 @@ async fn stream(port: u16) {
     }
 }
 
-/// One request, on a connection at rest where there is one.
+/// One request, on a connection at rest where there is one that still works.
 async fn request(port: u16, path: &str, idle: &RefCell<Vec<Wire>>) {
     let rested = idle.borrow_mut().pop();
-    let wire = match rested {
-        Some(wire) => Some(wire),
-        None => Wire::connect(port).await,
-    };
-    if let Some(mut wire) = wire
-        && let Some((_, true)) = wire.get(path).await
+    if let Some(mut wire) = rested {
+        match wire.get(path).await {
+            Some((_, again)) => return rest(wire, again, idle),
+            // Closed while it rested, so the others are stale too.
+            None => idle.borrow_mut().clear(),
+        }
+    }
+    if let Some(mut wire) = Wire::connect(port).await
+        && let Some((_, again)) = wire.get(path).await
     {
+        rest(wire, again, idle);
+    }
+}
+
+fn rest(wire: Wire, again: bool, idle: &RefCell<Vec<Wire>>) {
+    if again {
         idle.borrow_mut().push(wire);
     }
 }
