@@ -1,7 +1,17 @@
 //! Settings: built-in < file < environment < flag. Knows the model; every error says file, line, key and why.
 
+mod discover;
+mod document;
+mod error;
+mod load;
 mod spec;
+mod target;
 mod thresholds;
+mod thresholds_file;
 
+pub use discover::{Surroundings, discover, discover_in};
+pub use document::{parse_duration, say_duration};
+pub use error::{ConfigError, Fault};
+pub use load::{Flags, Known, find, load, read};
 pub use spec::{Config, ConfirmRule, Environment, LabSettings, NotifySettings, Secret, TargetSpec};
 pub use thresholds::{Limits, Thresholds};

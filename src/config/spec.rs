@@ -1,5 +1,6 @@
 //! The effective settings, as the rest of the program sees them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +29,19 @@ pub struct Config {
     pub journal: Option<PathBuf>,
     /// Set by `warroom lab up`: the lab this config belongs to.
     pub lab: Option<LabSettings>,
+    /// Where a setting came from, by its dotted path (`target.primary.every`): `line 12`. What is not here is built in.
+    pub origins: BTreeMap<String, String>,
+    /// What the operator should be told once at the start: what was found without a config, open secrets.
+    pub notices: Vec<String>,
+}
+
+impl Config {
+    /// The target with this id, rows counted to their target.
+    #[must_use]
+    pub fn target(&self, id: &TargetId) -> Option<&TargetSpec> {
+        let id = id.target();
+        self.targets.iter().find(|target| target.id == id)
+    }
 }
 
 /// The environment the targets belong to.
@@ -165,6 +179,14 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it holds a password.
+    #[must_use]
+    pub fn holds_password(&self) -> bool {
+        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        let authority = rest.rfind('@').map_or("", |at| &rest[..at]);
+        authority.contains(':') || rest.contains("password=")
     }
 
     /// A URL without its user, password, query and fragment; a path as it is.

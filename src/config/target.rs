@@ -1,0 +1,296 @@
+//! One `[[target]]` of the file, checked against what its kind can use.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::document::{Document, Section};
+use super::error::instead;
+use super::load::Known;
+use super::thresholds_file::thresholds;
+use super::{Secret, TargetSpec};
+use crate::model::{Namespace, TargetId};
+
+/// What one kind takes beside the keys that every target has.
+struct Takes {
+    /// Keys of its own.
+    keys: &'static [&'static str],
+    /// How its URL may begin; empty when it takes none.
+    schemes: &'static [&'static str],
+    /// Whether it finds its address by itself when none is given.
+    finds_itself: bool,
+}
+
+const COMMON: &[&str] = &["id", "kind", "every", "timeout", "thresholds"];
+const ADDRESS: &[&str] = &["url", "url_env", "url_file"];
+const REDIS: &[&str] = &["redis://", "rediss://", "redis+unix:", "unix:"];
+
+/// What a kind takes. A kind that this table does not know takes an address of any scheme.
+fn takes(kind: &str) -> Takes {
+    let (keys, schemes, finds_itself): (&[&str], &[&str], bool) = match kind {
+        "host" => (&[], &[], true),
+        "node_exporter" => (&[], &["http://", "https://"], false),
+        "postgres" => (&["slow_after"], &["postgres://", "postgresql://"], true),
+        "redis" => (&["namespace"], REDIS, false),
+        "rq" | "celery" | "sidekiq" | "redis_list" | "redis_stream" => (&["queues"], REDIS, false),
+        "haproxy" => (&[], &["http://", "https://", "unix:", "tcp://"], false),
+        _ => (&[], &[""], false),
+    };
+    Takes { keys, schemes, finds_itself }
+}
+
+/// Whose key this is, for the error that says it stands at the wrong target.
+fn owner(key: &str) -> Option<&'static str> {
+    match key {
+        "slow_after" => Some("postgres"),
+        "namespace" => Some("redis"),
+        "queues" => Some("rq, celery, sidekiq, redis_list and redis_stream"),
+        "url" | "url_env" | "url_file" => Some("targets other than host, which is this machine"),
+        _ => None,
+    }
+}
+
+/// What reading a target needs of its surroundings.
+pub(super) struct Context<'a> {
+    pub(super) known: &'a Known<'a>,
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    /// Folder of the config file: relative paths begin there.
+    pub(super) base: &'a Path,
+}
+
+/// Reads one target. `None` when it has no usable id or kind; the faults then say why.
+pub(super) fn target(
+    doc: &mut Document<'_>,
+    table: &DeTable<'_>,
+    span: &Range<usize>,
+    context: &Context<'_>,
+) -> Option<TargetSpec> {
+    let mut at = Section { path: "target".into(), called: Some("a target".into()), table };
+    let Some((id_text, id_span)) = doc.text(&at, "id") else {
+        if !at.has("id") {
+            doc.fault(&at, "id", span, "is missing; every target needs one, such as id = \"primary\"".into());
+        }
+        return None;
+    };
+    let id = match TargetId::parse(&id_text) {
+        Ok(id) => id,
+        Err(err) => {
+            doc.fault(&at, "id", &id_span, err.to_string());
+            return None;
+        }
+    };
+    at = Section { path: format!("target.{id}"), called: Some(format!("target \"{id}\"")), table };
+    doc.text(&at, "id");
+    let kind = kind(doc, &at, span, context.known)?;
+    let takes = takes(&kind);
+    legal_keys(doc, &at, &kind, &takes);
+
+    let mut spec = TargetSpec::new(id, &kind);
+    spec.line = Some(doc.line(span));
+    let millis = Duration::from_millis;
+    if let Some(every) = doc.duration(&at, "every", millis(100), Duration::from_hours(1)) {
+        spec.every = every;
+    }
+    if let Some(timeout) = doc.duration(&at, "timeout", millis(10), Duration::from_mins(1)) {
+        spec.timeout = timeout;
+    }
+    if takes.keys.contains(&"slow_after")
+        && let Some(slow) = doc.duration(&at, "slow_after", millis(1), Duration::from_hours(24))
+    {
+        spec.slow_after = slow;
+    }
+    if takes.keys.contains(&"queues") {
+        queues(doc, &at, &mut spec);
+    }
+    if takes.keys.contains(&"namespace") {
+        namespaces(doc, &at, &mut spec);
+    }
+    if !takes.schemes.is_empty() {
+        address(doc, &at, span, &takes, context, &mut spec);
+    }
+    spec.thresholds = thresholds(doc, &at);
+    Some(spec)
+}
+
+fn kind(
+    doc: &mut Document<'_>,
+    at: &Section<'_, '_>,
+    span: &Range<usize>,
+    known: &Known<'_>,
+) -> Option<String> {
+    let Some((kind, kind_span)) = doc.text(at, "kind") else {
+        if !at.has("kind") {
+            doc.fault(at, "kind", span, format!("is missing; known are {}", known.kinds.join(", ")));
+        }
+        return None;
+    };
+    if known.kinds.contains(&kind.as_str()) {
+        return Some(kind);
+    }
+    let alias = match kind.as_str() {
+        "postgresql" | "pg" | "psql" => Some("postgres"),
+        "valkey" | "keydb" | "dragonfly" | "cache" => Some("redis"),
+        "linux" | "local" | "machine" => Some("host"),
+        _ => None,
+    };
+    let right = match alias {
+        Some(alias) => format!("it is called \"{alias}\" here"),
+        None => instead(&kind, known.kinds),
+    };
+    doc.fault(at, "kind", &kind_span, format!("there is no kind {kind:?}; {right}"));
+    None
+}
+
+/// Refuses what no target has, and what a target of another kind has.
+fn legal_keys(doc: &mut Document<'_>, at: &Section<'_, '_>, kind: &str, takes: &Takes) {
+    let address = if takes.schemes.is_empty() { &[] } else { ADDRESS };
+    let legal: Vec<&str> = [COMMON, address, takes.keys].concat();
+    for key in at.table.keys() {
+        let name: &str = key.get_ref();
+        if legal.contains(&name) {
+            continue;
+        }
+        let why = match owner(name) {
+            Some(owner) => format!("is for {owner}; this target is of kind {kind}"),
+            None => format!("unknown key; {}", instead(name, &legal)),
+        };
+        doc.fault(at, name, &key.span(), why);
+    }
+}
+
+fn queues(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
+    for (queue, span) in doc.texts(at, "queues").unwrap_or_default() {
+        if queue.is_empty() || queue.chars().any(char::is_control) {
+            doc.fault(at, "queues", &span, "a queue's name must be printable and not empty".into());
+        } else if spec.queues.contains(&queue) {
+            doc.fault(at, "queues", &span, format!("{queue:?} is named twice"));
+        } else {
+            spec.queues.push(queue);
+        }
+    }
+}
+
+fn namespaces(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
+    for (table, span) in doc.tables(at, "namespace") {
+        let called = at.called.as_ref().map(|target| format!("a namespace of {target}"));
+        let mut here = Section { path: at.dotted("namespace"), called, table };
+        doc.only(&here, &["name", "prefix", "protected"]);
+        let Some((name, name_span)) = required(doc, &here, &span, "name", "templates") else { continue };
+        here.path = format!("{}.{name}", here.path);
+        here.called = at.called.as_ref().map(|target| format!("namespace {name:?} of {target}"));
+        let Some((prefix, prefix_span)) = required(doc, &here, &span, "prefix", "cache:templates:") else {
+            continue;
+        };
+        let protected = doc.flag(&here, "protected").unwrap_or(false);
+        if spec.namespaces.iter().any(|other| other.name == name) {
+            doc.fault(&here, "name", &name_span, "is used twice on this target; names must differ".into());
+            continue;
+        }
+        match Namespace::parse(&name, &prefix, protected) {
+            Ok(namespace) => spec.namespaces.push(namespace),
+            Err(err) => doc.fault(&here, "prefix", &prefix_span, err.to_string()),
+        }
+    }
+}
+
+/// Text that must be there.
+fn required(
+    doc: &mut Document<'_>,
+    at: &Section<'_, '_>,
+    span: &Range<usize>,
+    key: &str,
+    example: &str,
+) -> Option<(String, Range<usize>)> {
+    if !at.has(key) {
+        doc.fault(at, key, span, format!("is missing, such as {key} = \"{example}\""));
+    }
+    doc.text(at, key)
+}
+
+/// The address: written out (then it must be right), or found at run time (then a fault only breaks this target).
+fn address(
+    doc: &mut Document<'_>,
+    at: &Section<'_, '_>,
+    span: &Range<usize>,
+    takes: &Takes,
+    context: &Context<'_>,
+    spec: &mut TargetSpec,
+) {
+    let given: Vec<&str> = ADDRESS.iter().copied().filter(|key| at.has(key)).collect();
+    if given.len() > 1 {
+        let why = format!("stands beside {}; give one of url, url_env and url_file", given[1]);
+        doc.fault(at, given[0], span, why);
+        return;
+    }
+    let begin = takes.schemes.join(", ");
+    match given.first().copied() {
+        None if takes.finds_itself => {}
+        None => {
+            doc.fault(
+                at,
+                "url",
+                span,
+                format!("is missing (or url_env, url_file); it begins with one of {begin}"),
+            );
+        }
+        Some("url") => {
+            let Some((url, url_span)) = doc.text(at, "url") else { return };
+            match check_url(&url, takes.schemes) {
+                Ok(()) => spec.url = Some(Secret::new(&url)),
+                Err(why) => doc.fault(at, "url", &url_span, why),
+            }
+        }
+        Some("url_env") => {
+            let Some((name, _)) = doc.text(at, "url_env") else { return };
+            let found = (context.env)(&name).filter(|url| !url.is_empty());
+            let from = format!("${name} (url_env)");
+            take(spec, takes, found.ok_or_else(|| "is not set".to_owned()), &from);
+        }
+        Some(_) => {
+            let Some((path, _)) = doc.text(at, "url_file") else { return };
+            let path = resolve(context, &path);
+            let from = format!("{} (url_file)", path.display());
+            let found = std::fs::read_to_string(&path).map_err(|err| format!("cannot be read: {err}"));
+            take(spec, takes, found.map(|text| text.trim().to_owned()), &from);
+        }
+    }
+}
+
+/// Takes an address that was found at run time; what is wrong with it breaks the target, not the file.
+fn take(spec: &mut TargetSpec, takes: &Takes, found: Result<String, String>, from: &str) {
+    match found.and_then(|url| check_url(&url, takes.schemes).map(|()| url)) {
+        Ok(url) => spec.url = Some(Secret::new(&url)),
+        Err(why) => spec.broken = Some(format!("{from} {why}")),
+    }
+}
+
+/// Checks how an address begins; never repeats it, for it may hold a password.
+fn check_url(url: &str, schemes: &[&str]) -> Result<(), String> {
+    if url.is_empty() {
+        return Err("is empty".into());
+    }
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("holds white space or control characters; encode them as %20 and the like".into());
+    }
+    if schemes.iter().any(|scheme| url.starts_with(scheme)) {
+        return Ok(());
+    }
+    let right = schemes.join(", ");
+    let shown: String = url.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '+').collect();
+    match url.strip_prefix(shown.as_str()) {
+        Some(rest) if rest.starts_with("://") => {
+            Err(format!("begins with {shown}://; it must be one of {right}"))
+        }
+        _ => Err(format!("has no scheme; it must begin with one of {right}")),
+    }
+}
+
+/// A path of the file: `~/` is the home folder, a relative one begins at the file's folder.
+pub(super) fn resolve(context: &Context<'_>, path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), (context.env)("HOME")) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => context.base.join(path),
+    }
+}
