@@ -70,13 +70,15 @@ pub enum PollErrorKind {
     Rights,
     /// Too old, or not the technology the config says.
     Unsupported,
+    /// The config does not say enough to ask it at all.
+    Config,
 }
 
 impl PollErrorKind {
     /// Whether the failure is ours (login, rights, version) and so says nothing of the target's health.
     #[must_use]
     pub const fn is_ours(self) -> bool {
-        matches!(self, Self::Login | Self::Rights | Self::Unsupported)
+        matches!(self, Self::Login | Self::Rights | Self::Unsupported | Self::Config)
     }
 }
 
@@ -91,6 +93,7 @@ impl std::fmt::Display for PollErrorKind {
             Self::Login => "login refused",
             Self::Rights => "not allowed",
             Self::Unsupported => "not supported",
+            Self::Config => "wrongly configured",
         })
     }
 }
