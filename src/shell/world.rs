@@ -1,0 +1,28 @@
+//! From the config to an empty store and a judge with its limits.
+
+use crate::config::{Config, TargetSpec};
+use crate::detect::Judge;
+use crate::store::{Store, TargetInfo};
+
+/// What the store must know of a target.
+fn info(spec: &TargetSpec) -> TargetInfo {
+    TargetInfo {
+        id: spec.id.clone(),
+        kind: spec.kind.clone(),
+        endpoint: spec.endpoint(),
+        every: spec.every,
+        timeout: spec.timeout,
+        slow_after: spec.slow_after,
+    }
+}
+
+/// A store that has heard of every target and from none.
+pub fn store(config: &Config) -> Store {
+    Store::new(config.targets.iter().map(info))
+}
+
+/// A judge with the limits of the config.
+pub fn judge(config: &Config) -> Judge {
+    let own = config.targets.iter().map(|spec| (spec.id.clone(), spec.thresholds.clone()));
+    Judge::new(config.thresholds.clone(), own)
+}
