@@ -26,6 +26,26 @@ async fn postgres_answers_with_the_roles_of_the_lab() {
 }
 
 #[tokio::test]
+async fn the_oldest_and_the_newest_postgres_are_started_as_well() {
+    let bins = std::env::var_os("WARROOM_TEST_PG").expect("WARROOM_TEST_PG is not set: run scripts/test");
+    let mut versions = Vec::new();
+    for bin in std::env::split_paths(&bins) {
+        let server = lab::postgres::start(Some(&bin)).unwrap();
+        let mut connection = PgConnection::connect(&server.url("warroom")).await.unwrap();
+        let (version, statements): (i32, bool) = sqlx::query_as(
+            "select current_setting('server_version_num')::int / 10000,
+                    exists (select from pg_extension where extname = 'pg_stat_statements')",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        assert!(statements, "pg_stat_statements on {version}");
+        versions.push(version);
+    }
+    assert_eq!(versions, [13, 18]);
+}
+
+#[tokio::test]
 async fn a_dropped_postgres_leaves_no_process_and_no_folder() {
     let mut server = lab::postgres::start(None).unwrap();
     let family = server.process().record().family();
