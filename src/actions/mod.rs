@@ -1,8 +1,16 @@
 //! All code that can change a target. Nothing acts without an [`Intended`](crate::journal::Intended).
 
 mod action;
+mod cancel_backend;
+mod plan_id;
+mod postgres_actions;
+mod postgres_look;
+mod postgres_plan;
+mod terminate_backend;
 
 pub use action::{Action, ProgressSink, StopFlag};
+pub use plan_id::plan_id;
+pub use postgres_actions::PostgresActions;
 
 use crate::config::TargetSpec;
 
@@ -10,4 +18,4 @@ use crate::config::TargetSpec;
 pub type MakeAction = fn(&TargetSpec) -> Result<Box<dyn Action>, String>;
 
 /// What can act, by the kind of target it acts on.
-pub const ACTIONS: &[(&str, MakeAction)] = &[];
+pub const ACTIONS: &[(&str, MakeAction)] = &[("postgres", |spec| Ok(Box::new(PostgresActions::new(spec))))];

@@ -1,8 +1,10 @@
-//! Opens connections: where a server is, how its session is set up, and what its refusals mean.
-//! Shared by sources and actions, so that both are bound by the same limits. Knows config and model;
-//! must not know what is asked over a connection or what is done with it.
+//! Opens connections: where a server is, how its session is set up, what its refusals mean, and the one
+//! look that a poll and a plan both start from. Shared by sources and actions, so that both are bound by
+//! the same limits and see the same. Knows config and model; changes nothing on a server.
 
 mod postgres;
+mod postgres_activity;
 mod postgres_error;
 
 pub use postgres::PostgresDial;
+pub use postgres_activity::{Activity as PostgresActivity, text as postgres_text, time as postgres_time};

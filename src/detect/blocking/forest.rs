@@ -140,6 +140,22 @@ impl Forest {
         freed
     }
 
+    /// Everybody who waits behind one of these, themselves left out.
+    #[must_use]
+    pub fn behind(&self, nodes: &[Node]) -> Vec<Node> {
+        let mut behind: Vec<bool> = Vec::with_capacity(self.groups.len());
+        let mut found = Vec::new();
+        for group in &self.groups {
+            let meant = group.nodes.iter().any(|node| nodes.contains(node));
+            let waits = meant || group.blockers.iter().any(|blocker| behind[*blocker]);
+            behind.push(waits);
+            if waits {
+                found.extend(group.nodes.iter().filter(|node| !nodes.contains(node)));
+            }
+        }
+        found
+    }
+
     /// Which roots to end: the set that frees most for each session ended. `None` where ending
     /// sessions frees nobody: nothing waits, or only circles and unresolved waits are left.
     #[must_use]

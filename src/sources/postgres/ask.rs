@@ -3,14 +3,13 @@
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Error, Row as _};
 
-use super::rows::{self, Activity};
+use super::rows;
 use super::waits::Waits;
-use crate::dial::PostgresDial;
+use crate::dial::{PostgresActivity, PostgresDial};
 use crate::model::{
     DatabaseSample, DatabaseTotals, Missing, PollError, PreparedTransaction, Replica, Timestamp,
 };
 
-const ACTIVITY: &str = include_str!("sql/activity_130.sql");
 const FACTS: &str = include_str!("sql/facts_130.sql");
 const TOTALS: &str = include_str!("sql/totals_130.sql");
 const REPLICATION: &str = include_str!("sql/replication_130.sql");
@@ -84,14 +83,13 @@ impl Session {
         }
     }
 
-    async fn activity(&mut self) -> Result<Activity, Error> {
-        let rows = sqlx::query(ACTIVITY).fetch_all(&mut self.connection).await?;
-        rows::activity(&rows)
+    async fn activity(&mut self) -> Result<PostgresActivity, Error> {
+        PostgresActivity::read(&mut self.connection).await
     }
 
     /// Adds what is read less often, and what is remembered.
-    async fn complete(mut self, dial: &PostgresDial, activity: Activity) -> (Answer, Option<Self>) {
-        let Activity { server_time, in_recovery, backends, left_out } = activity;
+    async fn complete(mut self, dial: &PostgresDial, activity: PostgresActivity) -> (Answer, Option<Self>) {
+        let PostgresActivity { server_time, in_recovery, backends, left_out } = activity;
         let mut sample = DatabaseSample {
             version: self.version,
             server_time,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
 
-use super::rows::time;
+use crate::dial::postgres_time as time;
 use crate::model::{BackendKey, DatabaseSample, Timestamp};
 
 /// The earliest instant at which each wait can have begun.

@@ -1,0 +1,192 @@
+//! Stops one session's statement, only if it is still that very statement.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Error, Row as _};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::plan_id;
+use super::postgres_actions::PostgresActions;
+use super::postgres_look::{Look, Waiter};
+use super::postgres_plan::{lines, warnings};
+use crate::detect::blocking::Node;
+use crate::dial::{postgres_text, postgres_time};
+use crate::model::words::span;
+use crate::model::{
+    Backend, BackendKey, BackendState, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText,
+    StepResult, Timestamp,
+};
+
+const CANCEL: &str = include_str!("sql/cancel_130.sql");
+const PRESENT: &str = include_str!("sql/present_130.sql");
+
+/// How long the end of the statement is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the waiters are then watched.
+const WATCH: Duration = Duration::from_secs(2);
+
+pub(super) async fn plan(
+    actions: &PostgresActions,
+    key: BackendKey,
+    query_start: Option<Timestamp>,
+) -> Result<Plan, Refusal> {
+    let (look, connection) = actions.look(&[key]).await?;
+    actions.keep(connection);
+    let Some((at, backend)) = look.find(key) else { return Err(look.absence(key)) };
+    look.check(backend)?;
+    let query_start = running(backend, query_start)?;
+    let freed = look.forest.freed_by(&[Node::Backend(at)]);
+    let aside = if freed.in_all > 0 { " (not what it locked before a savepoint)" } else { "" };
+    Ok(Plan {
+        id: plan_id(look.activity.server_time),
+        intent: Intent::CancelBackend {
+            target: actions.target.clone(),
+            backend: key,
+            query_start: Some(query_start),
+        },
+        read_at: look.activity.server_time,
+        title: SafeText::new(&format!("Cancel the statement of pid {} on {}", key.pid, actions.target)),
+        lines: lines(&look, &[backend], freed, aside),
+        warnings: warnings(&[backend]),
+        gentler: None,
+        verb: SafeText::new("cancel its statement"),
+        confirm: Confirm::Key,
+        touches: 1,
+        frees: Some(u64::from(freed.in_all)),
+        identity: look.identity(backend),
+    })
+}
+
+/// The start of the statement that runs; a refusal where none does or another one than meant.
+fn running(backend: &Backend, meant: Option<Timestamp>) -> Result<Timestamp, Refusal> {
+    let pid = backend.key.pid;
+    match (backend.state, backend.query_start) {
+        (BackendState::Active, Some(start)) if meant.is_none_or(|meant| meant == start) => Ok(start),
+        (BackendState::Active, Some(_)) => {
+            Err(Refusal::refused(&format!("pid {pid} runs another statement now: nothing was done")))
+        }
+        (state, _) => Err(Refusal::refused(&format!(
+            "pid {pid} is {}: no statement runs, so cancel would do nothing; end the session instead",
+            state.word()
+        ))),
+    }
+}
+
+pub(super) async fn act(
+    actions: &PostgresActions,
+    plan: &Plan,
+    key: BackendKey,
+    query_start: Timestamp,
+) -> Outcome {
+    let outcome = |kind, says: &str| Outcome::new(plan.id.clone(), kind, says);
+    let (before, mut connection) = match actions.look(&[key]).await {
+        Ok(looked) => looked,
+        Err(refusal) => return outcome(refusal.kind, refusal.says.as_str()),
+    };
+    let checked = before
+        .find(key)
+        .ok_or_else(|| before.absence(key))
+        .and_then(|(at, backend)| running(backend, Some(query_start)).map(|_| at));
+    let at = match checked {
+        Ok(at) => at,
+        Err(refusal) => {
+            actions.keep(connection);
+            return outcome(refusal.kind, refusal.says.as_str());
+        }
+    };
+    let waiters = before.waiting_behind(&[Node::Backend(at)]);
+    let unknown = |why: &str| format!("unknown whether it was done ({why}): look again");
+    match timeout(PATIENCE, signal(&mut connection, key, query_start)).await {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => {
+            actions.keep(connection);
+            return outcome(OutcomeKind::NothingToDo, "the statement had ended before the signal");
+        }
+        Ok(Err(error)) if error.as_database_error().is_some() => {
+            actions.keep(connection);
+            return outcome(OutcomeKind::Failed, &actions.words(&error));
+        }
+        Ok(Err(error)) => return outcome(OutcomeKind::Failed, &unknown(&actions.words(&error))),
+        Err(_elapsed) => return outcome(OutcomeKind::Failed, &unknown("no answer in time")),
+    }
+    let began = Instant::now();
+    let watched = watch(&mut connection, key, query_start, &waiters, began);
+    match timeout(PATIENCE + WATCH + PATIENCE, watched).await {
+        Ok(Ok((ended, after))) => {
+            actions.keep(connection);
+            report(plan, key, &ended, after.freed(&waiters), waiters.len())
+        }
+        Ok(Err(error)) => {
+            outcome(OutcomeKind::Failed, &format!("signalled, but {}", unknown(&actions.words(&error))))
+        }
+        Err(_elapsed) => {
+            outcome(OutcomeKind::Failed, &format!("signalled, but {}", unknown("no answer in time")))
+        }
+    }
+}
+
+async fn signal(
+    connection: &mut PgConnection,
+    key: BackendKey,
+    query_start: Timestamp,
+) -> Result<bool, Error> {
+    let row = sqlx::query(CANCEL)
+        .bind(key.pid)
+        .bind(key.started.as_micros())
+        .bind(query_start.as_micros())
+        .fetch_optional(connection)
+        .await?;
+    row.map_or(Ok(false), |row| row.try_get(1))
+}
+
+/// How the statement stands: over after a while, or still running and waiting for this.
+type Ended = Result<Duration, SafeText>;
+
+async fn watch(
+    connection: &mut PgConnection,
+    key: BackendKey,
+    query_start: Timestamp,
+    waiters: &[Waiter],
+    began: Instant,
+) -> Result<(Ended, Look), Error> {
+    let ended = loop {
+        let row = sqlx::query(PRESENT)
+            .bind(vec![key.pid])
+            .bind(vec![key.started.as_micros()])
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { break Ok(began.elapsed()) };
+        let same = postgres_time(&row, 2)? == Some(query_start);
+        if !(same && postgres_text(&row, 1)?.as_str() == "active") {
+            break Ok(began.elapsed());
+        }
+        if began.elapsed() > PATIENCE {
+            break Err(postgres_text(&row, 4)?);
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    let until = began.elapsed() + WATCH;
+    let mut after = Look::take(connection, &[]).await?;
+    while after.freed(waiters) < waiters.len() as u64 && began.elapsed() < until {
+        sleep(Duration::from_millis(50)).await;
+        after = Look::take(connection, &[]).await?;
+    }
+    Ok((ended, after))
+}
+
+fn report(plan: &Plan, key: BackendKey, ended: &Ended, freed: u64, waited: usize) -> Outcome {
+    let on = if waited == 0 { String::new() } else { format!("; {freed} of {waited} that waited go on") };
+    let pid = key.pid;
+    let (kind, says, step) = match ended {
+        Ok(took) => {
+            let says = format!("cancelled the statement of pid {pid} in {}{on}", span(took.as_secs_f64()));
+            (OutcomeKind::Done, says, StepResult::Done(SafeText::new("the statement ended")))
+        }
+        Err(wait) => {
+            let says = format!("signalled pid {pid}, but its statement still runs after 5 s ({wait}){on}");
+            (OutcomeKind::Failed, says, StepResult::Failed(SafeText::new("the statement still runs")))
+        }
+    };
+    Outcome { steps: vec![step], freed: Some(freed), ..Outcome::new(plan.id.clone(), kind, &says) }
+}

@@ -1,0 +1,180 @@
+//! The actions on one PostgreSQL server, over a session of their own that is kept once it is open:
+//! a server out of connections can still be helped.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use tokio::time::timeout;
+
+use super::postgres_look::Look;
+use super::{Action, ProgressSink, StopFlag, cancel_backend, terminate_backend};
+use crate::config::TargetSpec;
+use crate::detect::blocking::Node;
+use crate::dial::PostgresDial;
+use crate::journal::Intended;
+use crate::model::{BackendKey, Intent, Outcome, OutcomeKind, Plan, Refusal, TargetId};
+
+/// What can be done to one PostgreSQL server.
+pub struct PostgresActions {
+    pub(super) target: TargetId,
+    dial: Result<PostgresDial, String>,
+    patience: Duration,
+    held: Mutex<Option<PgConnection>>,
+}
+
+impl PostgresActions {
+    /// Connects at the first plan. A URL that cannot be understood makes every plan a refusal.
+    #[must_use]
+    pub fn new(spec: &TargetSpec) -> Self {
+        Self {
+            target: spec.id.clone(),
+            dial: PostgresDial::new(spec),
+            patience: spec.timeout,
+            held: Mutex::new(None),
+        }
+    }
+
+    /// Opens the session, so that it is there when the server has no slot left.
+    ///
+    /// # Errors
+    /// What the server or the network said.
+    pub async fn open(&self) -> Result<(), Refusal> {
+        self.look(&[]).await.map(|(_, connection)| self.keep(connection))
+    }
+
+    /// The sessions whose end frees most, from a fresh look.
+    ///
+    /// # Errors
+    /// Nobody waits, or what blocks is not a session that can be ended.
+    pub async fn root_blocker(&self) -> Result<Vec<BackendKey>, Refusal> {
+        let (look, connection) = self.look(&[]).await?;
+        self.keep(connection);
+        if look.forest.waiters == 0 {
+            return Err(Refusal::nothing_to_do(&format!("nobody waits for a lock on {}", self.target)));
+        }
+        let Some(offer) = look.forest.offer() else {
+            return Err(Refusal::refused(
+                "sessions wait, but no session can be named whose end would free them (a deadlock the server \
+                 will resolve, or the holder changed meanwhile): look again",
+            ));
+        };
+        let nodes = offer.roots.iter().flat_map(|root| &look.forest.roots[*root].nodes);
+        nodes
+            .map(|node| match node {
+                Node::Backend(at) => Ok(look.activity.backends[*at].key),
+                Node::Prepared(_) | Node::UnnamedPrepared => Err(Refusal::refused(
+                    "a prepared transaction holds the lock and has no session: commit it or roll it back \
+                     (see pg_prepared_xacts)",
+                )),
+            })
+            .collect()
+    }
+
+    /// The session that has this pid now.
+    ///
+    /// # Errors
+    /// There is none, or the server could not be asked.
+    pub async fn backend(&self, pid: i32) -> Result<BackendKey, Refusal> {
+        let (look, connection) = self.look(&[]).await?;
+        self.keep(connection);
+        let found = look.activity.backends.iter().find(|one| one.key.pid == pid);
+        found
+            .map(|one| one.key)
+            .ok_or_else(|| Refusal::nothing_to_do(&format!("no session has pid {pid} on {}", self.target)))
+    }
+
+    /// A fresh look at everybody and, more closely, at these, with the session it was taken on. A kept
+    /// session that was cut off meanwhile is opened anew, once.
+    pub(super) async fn look(&self, keys: &[BackendKey]) -> Result<(Look, PgConnection), Refusal> {
+        let dial = self.dial.as_ref().map_err(|why| Refusal::failed(why))?;
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let asked = async {
+            if let Some(mut connection) = held {
+                match Look::take(&mut connection, keys).await {
+                    Ok(look) => return Ok((look, connection)),
+                    Err(error) if PostgresDial::survives(&error) => {
+                        self.keep(connection);
+                        return Err(dial.error(&error));
+                    }
+                    Err(_cut_off) => {}
+                }
+            }
+            let mut connection = dial.connect().await?;
+            let look = Look::take(&mut connection, keys).await.map_err(|error| dial.error(&error))?;
+            Ok((look, connection))
+        };
+        match timeout(self.patience, asked).await {
+            Ok(Ok(looked)) => Ok(looked),
+            Ok(Err(error)) => Err(Refusal::failed(&error.to_string())),
+            Err(_elapsed) => {
+                Err(Refusal::failed(&format!("{} gave no answer within {:.0?}", dial.place(), self.patience)))
+            }
+        }
+    }
+
+    /// Keeps a session for the next time.
+    pub(super) fn keep(&self, connection: PgConnection) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+    }
+
+    /// What an error on an open session means, in words.
+    pub(super) fn words(&self, error: &sqlx::Error) -> String {
+        self.dial.as_ref().map_or_else(Clone::clone, |dial| dial.error(error).says.to_string())
+    }
+
+    /// Refuses what is meant for another server or another kind of target.
+    fn check_target(&self, target: &TargetId) -> Result<(), Refusal> {
+        if *target == self.target {
+            return Ok(());
+        }
+        Err(Refusal::refused(&format!("meant for {target}, but this is {}", self.target)))
+    }
+}
+
+impl Action for PostgresActions {
+    fn plan<'a>(
+        &'a self,
+        intent: &'a Intent,
+    ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>> {
+        Box::pin(async move {
+            match intent {
+                Intent::TerminateBackend { target, backends } => {
+                    self.check_target(target)?;
+                    terminate_backend::plan(self, backends).await
+                }
+                Intent::CancelBackend { target, backend, query_start } => {
+                    self.check_target(target)?;
+                    cancel_backend::plan(self, *backend, *query_start).await
+                }
+                other => Err(Refusal::refused(&format!("a PostgreSQL server cannot {}", other.name()))),
+            }
+        })
+    }
+
+    fn act<'a>(
+        &'a self,
+        intended: &'a Intended,
+        _progress: ProgressSink,
+        _stop: StopFlag,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+        Box::pin(async move {
+            let plan = intended.plan();
+            let refused = |says: &str| Outcome::new(plan.id.clone(), OutcomeKind::Refused, says);
+            if plan.intent.target() != Some(&self.target) {
+                return refused(&format!("not meant for {}", self.target));
+            }
+            match &plan.intent {
+                Intent::TerminateBackend { backends, .. } => {
+                    terminate_backend::act(self, plan, backends).await
+                }
+                Intent::CancelBackend { backend, query_start: Some(query_start), .. } => {
+                    cancel_backend::act(self, plan, *backend, *query_start).await
+                }
+                _ => refused("the plan does not say which statement is meant"),
+            }
+        })
+    }
+}
