@@ -5,6 +5,7 @@ mod host;
 mod lab;
 mod lab_faults;
 mod postgres;
+mod postgres_actions;
 mod postgres_detect;
 mod postgres_source;
 mod queues;

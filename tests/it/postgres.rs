@@ -81,19 +81,23 @@ impl Client {
     /// Runs a statement in the background: it is expected to wait for a lock.
     pub(crate) fn spawn(mut self, sql: &'static str) -> Waiting {
         let pid = self.pid;
-        Waiting { pid, task: tokio::spawn(async move { self.try_run(sql).await.map(|()| self) }) }
+        let task = tokio::spawn(async move {
+            let result = self.try_run(sql).await;
+            (self, result)
+        });
+        Waiting { pid, task }
     }
 }
 
 /// A statement on its way.
 pub(crate) struct Waiting {
     pub(crate) pid: i32,
-    task: tokio::task::JoinHandle<Result<Client, sqlx::Error>>,
+    task: tokio::task::JoinHandle<(Client, Result<(), sqlx::Error>)>,
 }
 
 impl Waiting {
-    /// Its end, within 10 s.
-    pub(crate) async fn end(self) -> Result<Client, sqlx::Error> {
+    /// Its end, within 10 s, and its client.
+    pub(crate) async fn end(self) -> (Client, Result<(), sqlx::Error>) {
         tokio::time::timeout(Duration::from_secs(10), self.task).await.expect("it still waits").unwrap()
     }
 }

@@ -41,7 +41,7 @@ async fn a_pile_up_shows_holder_waiters_and_ages() {
     assert!(sample.missing.is_empty(), "{:?}", sample.missing);
     holder.run("rollback").await;
     for one in waiting {
-        one.end().await.unwrap();
+        one.end().await.1.unwrap();
     }
     poll_until(&mut source, "no waiter", |sample| waiters(sample) == 0).await;
 }
@@ -63,7 +63,7 @@ async fn a_first_look_tells_a_waits_age_from_the_server_not_the_statements() {
     let sample = poll(&mut watch).await.unwrap();
     assert!(backend(&sample, batch.pid).wait_age.unwrap() < 1.0);
     holder.run("rollback").await;
-    batch.end().await.unwrap();
+    batch.end().await.1.unwrap();
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn a_prepared_transaction_that_blocks_is_named() {
     assert_eq!(sample.prepared[0].waiters, [waiting.pid]);
     assert_eq!(backend(&sample, waiting.pid).blocked_by, [0]);
     client.run("rollback prepared 'order 42'").await;
-    waiting.end().await.unwrap();
+    waiting.end().await.1.unwrap();
     poll_until(&mut source, "nothing prepared", |sample| sample.prepared.is_empty()).await;
 }
 
