@@ -2,6 +2,8 @@
 
 mod action;
 mod cancel_backend;
+mod clear;
+mod clear_namespace;
 mod plan_id;
 mod postgres_actions;
 mod postgres_look;
@@ -9,6 +11,7 @@ mod postgres_plan;
 mod terminate_backend;
 
 pub use action::{Action, ProgressSink, StopFlag};
+pub use clear_namespace::RedisActions;
 pub use plan_id::plan_id;
 pub use postgres_actions::PostgresActions;
 
@@ -18,4 +21,7 @@ use crate::config::TargetSpec;
 pub type MakeAction = fn(&TargetSpec) -> Result<Box<dyn Action>, String>;
 
 /// What can act, by the kind of target it acts on.
-pub const ACTIONS: &[(&str, MakeAction)] = &[("postgres", |spec| Ok(Box::new(PostgresActions::new(spec))))];
+pub const ACTIONS: &[(&str, MakeAction)] = &[
+    ("postgres", |spec| Ok(Box::new(PostgresActions::new(spec)))),
+    ("redis", |spec| Ok(Box::new(RedisActions::new(spec)))),
+];

@@ -10,4 +10,5 @@ mod postgres_detect;
 mod postgres_source;
 mod queues;
 mod redis;
+mod redis_clear;
 mod tidy;

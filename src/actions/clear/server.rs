@@ -1,0 +1,223 @@
+//! The connection of a clear, and what must be known of the server before it.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, Value};
+
+use crate::config::TargetSpec;
+use crate::model::Timestamp;
+
+/// How to reach the server.
+pub(in crate::actions) struct Server {
+    client: Client,
+    endpoint: String,
+    timeout: Duration,
+}
+
+impl Server {
+    /// Takes the address in; does not connect.
+    ///
+    /// # Errors
+    /// A sentence, without the URL's credentials.
+    pub(in crate::actions) fn new(spec: &TargetSpec) -> Result<Self, String> {
+        let url = spec.url.as_ref().map_or("redis://127.0.0.1:6379/0", |url| url.expose());
+        let url = match url.strip_prefix("unix:") {
+            Some(path) if !path.starts_with("//") => format!("unix://{path}"),
+            _ => url.to_owned(),
+        };
+        let wrong = |_| format!("the url of {} is not one of a Redis", spec.id);
+        let info = url.into_connection_info().map_err(wrong)?;
+        let settings = info.redis_settings().clone().set_skip_set_lib_name();
+        let client = Client::open(info.set_redis_settings(settings)).map_err(wrong)?;
+        Ok(Self { client, endpoint: spec.endpoint(), timeout: spec.timeout })
+    }
+
+    /// Opens a connection and names it.
+    ///
+    /// # Errors
+    /// A sentence, without credentials.
+    pub(in crate::actions) async fn open(&self) -> Result<MultiplexedConnection, String> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(self.timeout));
+        let told = |error: &RedisError| match error.kind() {
+            ErrorKind::AuthenticationFailed => format!("{} refused the user or password", self.endpoint),
+            _ => format!("no connection to {}: {}", self.endpoint, in_words(error)),
+        };
+        let mut connection =
+            self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(|e| told(&e))?;
+        let mut name = redis::pipe();
+        name.cmd("CLIENT").arg("SETNAME").arg("warroom-clear");
+        connection.send_packed_commands(&name, 0, 1).await.map_err(|error| told(&error))?;
+        Ok(connection)
+    }
+}
+
+/// Asks in one round trip; an answer may be the server's error.
+pub(super) async fn ask(
+    connection: &mut MultiplexedConnection,
+    questions: &Pipeline,
+) -> Result<Vec<Value>, String> {
+    let values = connection.send_packed_commands(questions, 0, questions.len()).await;
+    let values = values.map_err(|error| in_words(&error))?;
+    if values.len() == questions.len() { Ok(values) } else { Err("an answer is missing".into()) }
+}
+
+fn in_words(error: &RedisError) -> String {
+    if error.is_timeout() {
+        "no answer in time".into()
+    } else if error.is_connection_refusal() {
+        "nobody listens there".into()
+    } else if error.is_connection_dropped() {
+        "the connection was closed".into()
+    } else {
+        format!("{} {}", error.code().unwrap_or("broken answer"), error.detail().unwrap_or_default())
+    }
+}
+
+/// The first refusal among these answers, in words with its mend.
+pub(super) fn refused(values: &[Value]) -> Option<String> {
+    values.iter().find_map(|value| {
+        let Value::ServerError(error) = value else { return None };
+        let details = error.details().unwrap_or_default();
+        Some(match error.code() {
+            "READONLY" => "it has become a replica: point the url at the master".into(),
+            "NOPERM" => format!("this user may not: {details}"),
+            "MISCONF" => {
+                "it refuses writes because its last snapshot failed: see its log and its disk".into()
+            }
+            "MOVED" | "ASK" | "CLUSTERDOWN" => "it is a member of a cluster, which is not cleared".into(),
+            "OOM" => "it is out of memory and refuses the command".into(),
+            "NOAUTH" => "it wants a password: set it in the url".into(),
+            "LOADING" => "it is loading its data".into(),
+            code => format!("it answers {code} {details}"),
+        })
+    })
+}
+
+/// What must be known before anything is touched.
+pub(in crate::actions) struct Facts {
+    /// Changes with every start of the server.
+    pub run_id: String,
+    /// The server's clock.
+    pub clock: Timestamp,
+    /// Keys in this database.
+    pub keys: u64,
+    /// Replicas that will follow.
+    pub replicas: u64,
+    /// Everything is also written to an append-only file.
+    pub appends: bool,
+    user: String,
+}
+
+impl Facts {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// A sentence: not reachable, or nothing may be cleared there (a replica, loading, a cluster).
+    pub(in crate::actions) async fn read(connection: &mut MultiplexedConnection) -> Result<Self, String> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("INFO");
+        pipeline.cmd("DBSIZE");
+        pipeline.cmd("TIME");
+        pipeline.cmd("ACL").arg("WHOAMI");
+        let values = ask(connection, &pipeline).await?;
+        let [info, keys, time, user] = values.as_slice() else { return Err("an answer is missing".into()) };
+        if let Some(why) = refused(&values[..1]) {
+            return Err(format!("cannot look before clearing: {why}; mend: ACL SETUSER <user> +info"));
+        }
+        let text = text(info);
+        let field = |name: &str| {
+            text.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':')).unwrap_or("")
+        };
+        if field("role") == "slave" {
+            return Err("it is a replica: point the url at the master".into());
+        }
+        if field("loading") == "1" {
+            return Err("it is loading its data".into());
+        }
+        if [field("redis_mode"), field("server_mode")].contains(&"cluster") || field("cluster_enabled") == "1"
+        {
+            return Err("it is a member of a cluster: only a part of the namespace would go".into());
+        }
+        let micros = match time {
+            Value::Array(parts) => match parts.as_slice() {
+                [seconds, micros] => number(seconds).zip(number(micros)).map(|(s, m)| s * 1_000_000 + m),
+                _ => None,
+            },
+            _ => None,
+        };
+        let micros = micros.or_else(|| field("server_time_usec").parse().ok()).unwrap_or(0);
+        Ok(Self {
+            run_id: field("run_id").to_owned(),
+            clock: Timestamp::from_micros(micros),
+            keys: number(keys).and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+            replicas: field("connected_slaves").parse().unwrap_or(0),
+            appends: field("aof_enabled") == "1",
+            user: self::text(user),
+        })
+    }
+
+    /// Asks the server whether it would let a key go, without trying; `None` when it does not tell.
+    pub(in crate::actions) async fn may_unlink(
+        &self,
+        connection: &mut MultiplexedConnection,
+        key: &str,
+    ) -> Option<bool> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("ACL").arg("DRYRUN").arg(&self.user).arg("UNLINK").arg(key);
+        let values = ask(connection, &pipeline).await.ok()?;
+        match values.first()? {
+            Value::Okay => Some(true),
+            Value::ServerError(_) => None,
+            _ => Some(false),
+        }
+    }
+
+    /// Who is logged in, for a rule that mends.
+    pub(in crate::actions) fn user(&self) -> &str {
+        if self.user.is_empty() { "<user>" } else { &self.user }
+    }
+}
+
+/// A text answer.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::SimpleString(text) => text.clone(),
+        Value::VerbatimString { text, .. } => text.clone(),
+        _ => String::new(),
+    }
+}
+
+/// A whole number, however the server wrote it.
+pub(super) fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// The answer to SCAN: the next cursor and the keys.
+pub(super) fn scanned(value: &Value) -> Option<(u64, &[Value])> {
+    let Value::Array(parts) = value else { return None };
+    let [cursor, Value::Array(keys)] = parts.as_slice() else { return None };
+    // A cursor is unsigned and may use all 64 bits.
+    let cursor = match cursor {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok()?.parse().ok()?,
+        Value::Int(number) => u64::try_from(*number).ok()?,
+        _ => return None,
+    };
+    Some((cursor, keys))
+}
+
+/// The bytes of a key.
+pub(super) fn key(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.as_bytes()),
+        _ => None,
+    }
+}
