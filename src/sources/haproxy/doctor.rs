@@ -1,0 +1,59 @@
+//! What this HAProxy tells, and what it cannot know.
+
+use super::haproxy_source::Way;
+use crate::config::TargetSpec;
+use crate::model::{DoctorLine, ProxySample, Severity};
+use crate::sources::BoxFuture;
+
+/// Polls once, asks for the socket's level, and names the servers whose queues nobody can see.
+pub(super) fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
+    let way = Way::new(spec);
+    Box::pin(async move {
+        let way = match way {
+            Ok(way) => way,
+            Err(why) => return vec![DoctorLine::lacking(Severity::Critical, &why, "")],
+        };
+        let sample = match way.sample().await {
+            Ok(sample) => sample,
+            Err(error) => return vec![DoctorLine::lacking(Severity::Critical, &error.to_string(), "")],
+        };
+        let mut lines = Vec::new();
+        if let Way::Door(door) = &way {
+            match door.ask("show cli level").await {
+                Ok(level) => lines.push(DoctorLine::fine(&format!("socket level {}", level.trim()))),
+                Err(error) => lines.push(DoctorLine::lacking(Severity::Unknown, &error.to_string(), "")),
+            }
+        }
+        lines.extend(examine(&sample));
+        lines
+    })
+}
+
+fn examine(sample: &ProxySample) -> Vec<DoctorLine> {
+    let servers: usize = sample.backends.iter().map(|backend| backend.servers.len()).sum();
+    let version = sample.process.as_ref().map_or_else(String::new, |it| format!(" {}", it.version));
+    let found = format!("HAProxy{version}: {} backends, {servers} servers", sample.backends.len());
+    let mut lines = vec![DoctorLine::fine(&found)];
+    lines.extend(sample.missing.iter().map(|gap| {
+        DoctorLine::lacking(Severity::Unknown, &format!("{} not told", gap.what), gap.why.as_str())
+    }));
+    let limitless: Vec<String> = sample
+        .backends
+        .iter()
+        .flat_map(|backend| {
+            let open = backend.servers.iter().filter(|server| server.limit.is_none());
+            open.map(|server| format!("{}/{}", backend.name, server.name))
+        })
+        .collect();
+    if !limitless.is_empty() {
+        let named = limitless.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = limitless.len().saturating_sub(5);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        lines.push(DoctorLine::lacking(
+            Severity::Warning,
+            &format!("no maxconn on {named}{more}: the proxy cannot see queuing there, its queue reads 0"),
+            "set maxconn on the server line to the app's slots, or watch the app's machine for its accept queue",
+        ));
+    }
+    lines
+}

@@ -1,0 +1,130 @@
+//! Asks one HAProxy.
+
+use tokio::time::Instant;
+
+use super::doctor::doctor;
+use super::http::Page;
+use super::parse;
+use super::socket::Door;
+use crate::config::TargetSpec;
+use crate::model::{Millis, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
+use crate::sources::{BoxFuture, Kind, Source};
+
+/// HAProxy.
+pub const KIND: Kind = Kind { name: "haproxy", says: "HAProxy", build, doctor };
+
+fn build(spec: &TargetSpec) -> Result<Box<dyn Source>, String> {
+    Ok(Box::new(HaproxySource::new(spec)?))
+}
+
+/// One HAProxy, by one of its doors.
+pub struct HaproxySource {
+    target: TargetId,
+    way: Way,
+}
+
+/// How its statistics are reached.
+pub(super) enum Way {
+    Page(Page),
+    Door(Door),
+}
+
+impl Way {
+    /// Chosen by how the url begins.
+    pub(super) fn new(spec: &TargetSpec) -> Result<Self, String> {
+        let Some(url) = &spec.url else {
+            return Err("haproxy needs a url: \"unix:/run/haproxy/admin.sock\", \"tcp://host:port\" or \
+                        \"http://host:port/stats;csv\""
+                .into());
+        };
+        let text = url.expose();
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.starts_with('/') {
+                Ok(Self::Door(Door::Unix(path.to_owned())))
+            } else {
+                Err(format!("url: the path of the socket must begin with a slash, not {path:?}"))
+            };
+        }
+        if let Some(address) = text.strip_prefix("tcp://") {
+            let address = address.trim_end_matches('/');
+            let legal = address
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            return if legal {
+                Ok(Self::Door(Door::Tcp(address.to_owned())))
+            } else {
+                Err(format!("url: {} has no port; write tcp://host:port", url.without_credentials()))
+            };
+        }
+        if text.starts_with("http://") || text.starts_with("https://") {
+            return Page::new(text).map(Self::Page);
+        }
+        Err(format!(
+            "url: {} begins with none of unix:, tcp://, http://, https://",
+            url.without_credentials()
+        ))
+    }
+
+    pub(super) async fn sample(&self) -> Result<ProxySample, PollError> {
+        let answer = match self {
+            Self::Page(page) => page.get().await?,
+            Self::Door(door) => door.ask("show info;show stat").await?,
+        };
+        parse::sample(&answer).map_err(|what| {
+            let kind = if answer.trim_start().starts_with("Permission denied") {
+                PollErrorKind::Rights
+            } else {
+                PollErrorKind::Garbage
+            };
+            PollError::new(kind, &what)
+        })
+    }
+}
+
+impl HaproxySource {
+    /// A source for this target; does not connect yet.
+    ///
+    /// # Errors
+    /// When the url is missing or of no known form; a sentence without credentials.
+    pub fn new(spec: &TargetSpec) -> Result<Self, String> {
+        Ok(Self { target: spec.id.clone(), way: Way::new(spec)? })
+    }
+}
+
+impl Source for HaproxySource {
+    fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
+        Box::pin(async {
+            let began = Instant::now();
+            let sample = self.way.sample().await.map(|it| Sample::Proxy(Box::new(it)));
+            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TargetSpec;
+
+    #[test]
+    fn a_bad_url_is_refused_without_its_password() {
+        let build = |url: Option<&str>| {
+            let spec = TargetSpec::new(TargetId::parse("edge").expect("legal"), "haproxy");
+            HaproxySource::new(&url.map_or(spec.clone(), |url| spec.with_url(url))).err()
+        };
+        for good in ["unix:/run/x.sock", "tcp://10.0.0.2:9999", "http://u:p@h:8404/;csv", "https://h/stats"] {
+            assert_eq!(build(Some(good)), None, "{good}");
+        }
+        for bad in [
+            None,
+            Some("unix:x.sock"),
+            Some("tcp://10.0.0.2"),
+            Some("ftp://u:s3cret@h/"),
+            Some("http://u:s3cret@"),
+        ] {
+            let error = build(bad).expect("refused");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}

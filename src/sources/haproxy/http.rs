@@ -1,0 +1,109 @@
+//! HAProxy's statistics page as CSV. Redirects are not followed, no proxy is asked, the size is bounded.
+
+use std::sync::Arc;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode, Url};
+use rustls::crypto::ring;
+
+use super::socket::MOST;
+use crate::model::{PollError, PollErrorKind};
+
+/// The page and the connection to it.
+pub(super) struct Page {
+    client: Client,
+    url: Url,
+    /// Without user and password.
+    place: String,
+}
+
+impl Page {
+    /// Prepares to read `text`; `;csv` is added where it is missing. The error holds no credentials.
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let mut url = Url::parse(text).map_err(|error| format!("url: {error}"))?;
+        if !url.path().contains(";csv") {
+            url.set_path(&format!("{};csv", url.path()));
+        }
+        let builder = Client::builder().redirect(Policy::none()).no_proxy().pool_max_idle_per_host(1);
+        let builder = if url.scheme() == "https" {
+            // Fails only when a provider is installed already, which is as good.
+            ring::default_provider().install_default().ok();
+            builder
+        } else {
+            // No certificates are needed, so none are loaded.
+            builder.tls_backend_preconfigured(no_tls()?)
+        };
+        let client = builder.build().map_err(|error| format!("http client: {}", error.without_url()))?;
+        let place = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
+        Ok(Self { client, url, place })
+    }
+
+    /// Reads the page.
+    pub(super) async fn get(&self) -> Result<String, PollError> {
+        let answer = self.client.get(self.url.clone()).send().await.map_err(|error| self.failed(error))?;
+        self.check(&answer)?;
+        self.body(answer).await
+    }
+
+    async fn body(&self, mut answer: Response) -> Result<String, PollError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.failed(error))? {
+            if body.len() + chunk.len() > MOST {
+                return Err(self.error(PollErrorKind::Garbage, "the answer is longer than 32 MB"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    fn check(&self, answer: &Response) -> Result<(), PollError> {
+        let status = answer.status();
+        let kind = match status {
+            StatusCode::OK => return Ok(()),
+            StatusCode::UNAUTHORIZED => {
+                let says = "401: it wants a user and a password (`stats auth`); put them into the url";
+                return Err(self.error(PollErrorKind::Login, says));
+            }
+            StatusCode::FORBIDDEN => PollErrorKind::Rights,
+            StatusCode::NOT_FOUND => {
+                return Err(self.error(PollErrorKind::Unsupported, "404: is this the `stats uri`?"));
+            }
+            _ if status.is_redirection() => {
+                let says = format!(
+                    "{status}: a redirect, which is not followed; put the final address into the url"
+                );
+                return Err(self.error(PollErrorKind::Garbage, &says));
+            }
+            _ if status.is_server_error() => PollErrorKind::Unavailable,
+            _ => PollErrorKind::Garbage,
+        };
+        Err(self.error(kind, &format!("it answered {status}")))
+    }
+
+    fn failed(&self, error: reqwest::Error) -> PollError {
+        let kind = if error.is_timeout() {
+            PollErrorKind::Timeout
+        } else if error.is_connect() {
+            PollErrorKind::Unreachable
+        } else {
+            PollErrorKind::Garbage
+        };
+        let error = error.without_url();
+        // The innermost cause is the one that says something: `connection refused`.
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        self.error(kind, &cause.to_string().to_lowercase())
+    }
+
+    fn error(&self, kind: PollErrorKind, says: &str) -> PollError {
+        PollError::new(kind, &format!("{}: {says}", self.place))
+    }
+}
+
+fn no_tls() -> Result<rustls::ClientConfig, String> {
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().map_err(|error| format!("tls: {error}"))?;
+    Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
+}

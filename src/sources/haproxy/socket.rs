@@ -1,0 +1,63 @@
+//! HAProxy's runtime interface: one command line, one answer, and the connection is closed.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::model::{PollError, PollErrorKind};
+
+/// Longest answer taken: a proxy with tens of thousands of servers stays below it.
+pub(super) const MOST: usize = 32 << 20;
+
+/// Where the runtime interface listens.
+#[derive(Clone, Debug)]
+pub(super) enum Door {
+    /// A socket in the file system.
+    Unix(String),
+    /// `host:port`.
+    Tcp(String),
+}
+
+impl Door {
+    /// Sends `commands` (joined by `;`, nothing but `show`) and reads the answer to its end.
+    pub(super) async fn ask(&self, commands: &str) -> Result<String, PollError> {
+        match self {
+            Self::Unix(path) => {
+                let stream = UnixStream::connect(path).await.map_err(|error| refused(path, &error))?;
+                exchange(stream, commands).await.map_err(|error| broken(path, &error))
+            }
+            Self::Tcp(address) => {
+                let stream = TcpStream::connect(address).await.map_err(|error| refused(address, &error))?;
+                exchange(stream, commands).await.map_err(|error| broken(address, &error))
+            }
+        }
+    }
+}
+
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, commands: &str) -> io::Result<String> {
+    stream.write_all(format!("{commands}\n").as_bytes()).await?;
+    let mut answer = Vec::with_capacity(16 * 1024);
+    stream.take(MOST as u64 + 1).read_to_end(&mut answer).await?;
+    if answer.len() > MOST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is longer than 32 MB"));
+    }
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+fn refused(place: &str, error: &io::Error) -> PollError {
+    let (kind, why) = match error.kind() {
+        io::ErrorKind::NotFound => (PollErrorKind::Unreachable, "no such socket; is HAProxy running?"),
+        io::ErrorKind::ConnectionRefused => (PollErrorKind::Unreachable, "nobody listens there"),
+        io::ErrorKind::PermissionDenied => (
+            PollErrorKind::Rights,
+            "this user may not open the socket; join the group that owns it, or set `stats socket … group`",
+        ),
+        _ => return PollError::new(PollErrorKind::Unreachable, &format!("{place}: {error}")),
+    };
+    PollError::new(kind, &format!("{place}: {why}"))
+}
+
+fn broken(place: &str, error: &io::Error) -> PollError {
+    PollError::new(PollErrorKind::Garbage, &format!("{place}: it broke off: {error}"))
+}
