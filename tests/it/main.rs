@@ -8,6 +8,7 @@ mod postgres;
 mod postgres_actions;
 mod postgres_detect;
 mod postgres_source;
+mod postgres_versions;
 mod queues;
 mod redis;
 mod redis_clear;

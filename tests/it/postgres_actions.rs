@@ -13,16 +13,16 @@ use warroom::model::{
 
 use crate::postgres::{Client, Waiting, accounts, backend, poll_until, server, source, spec, waiters};
 
-fn terminate(backends: &[BackendKey]) -> Intent {
+pub(crate) fn terminate(backends: &[BackendKey]) -> Intent {
     Intent::TerminateBackend { target: TargetId::parse("primary").unwrap(), backends: backends.to_vec() }
 }
 
-fn cancel(backend: BackendKey) -> Intent {
+pub(crate) fn cancel(backend: BackendKey) -> Intent {
     Intent::CancelBackend { target: TargetId::parse("primary").unwrap(), backend, query_start: None }
 }
 
 /// Writes the intent down and does it.
-async fn act(actions: &PostgresActions, plan: Plan) -> Outcome {
+pub(crate) async fn act(actions: &PostgresActions, plan: Plan) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::new(folder.path().join("journal.jsonl"), Author::default());
     let intended = journal.intend(plan, Timestamp::default()).unwrap();
@@ -30,7 +30,7 @@ async fn act(actions: &PostgresActions, plan: Plan) -> Outcome {
 }
 
 /// Sessions that want row 1, waiting.
-async fn pile(server: &warroom::lab::postgres::Postgres, count: usize) -> Vec<Waiting> {
+pub(crate) async fn pile(server: &warroom::lab::postgres::Postgres, count: usize) -> Vec<Waiting> {
     let mut all = Vec::new();
     for n in 0..count {
         let client = Client::new(server, &format!("web.{n}")).await;
@@ -41,7 +41,7 @@ async fn pile(server: &warroom::lab::postgres::Postgres, count: usize) -> Vec<Wa
     all
 }
 
-fn line<'a>(plan: &'a Plan, label: &str) -> &'a str {
+pub(crate) fn line<'a>(plan: &'a Plan, label: &str) -> &'a str {
     let found = plan.lines.iter().find(|line| line.label.as_str() == label);
     found.unwrap_or_else(|| panic!("no {label}: {plan:#?}")).text.as_str()
 }

@@ -1,0 +1,80 @@
+//! The oldest and the newest PostgreSQL: what is asked and what is done works there as well.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "only tests call these")]
+
+use sqlx::{Connection as _, PgConnection};
+use warroom::actions::{Action as _, PostgresActions};
+use warroom::lab::postgres::{Settings, start_with};
+use warroom::model::{OutcomeKind, Severity};
+use warroom::sources::KINDS;
+
+use crate::postgres::{Client, accounts, backend, poll, poll_until, source, spec, waiters};
+use crate::postgres_actions::{act, cancel, pile, terminate};
+
+/// The folders that `scripts/test` names, with the version each must hold.
+async fn on(index: usize, version: u32) {
+    let bins = std::env::var_os("WARROOM_TEST_PG").expect("WARROOM_TEST_PG is not set: run scripts/test");
+    let bin_dir = std::env::split_paths(&bins).nth(index);
+    let server = [("max_prepared_transactions", "4")].map(|(name, value)| (name.into(), value.into()));
+    let server = start_with(&Settings { bin_dir, server: server.to_vec(), ..Settings::default() }).unwrap();
+    accounts(&server).await;
+    let spec = spec(&server);
+    let mut source = source(&spec);
+
+    // Every lane of the poll runs, within its budget.
+    for _ in 0..60 {
+        let sample = poll(&mut source).await.unwrap();
+        assert_eq!(sample.version / 10_000, version);
+        assert!(sample.missing.is_empty(), "{:?}", sample.missing);
+        assert!(sample.max_connections > 0 && sample.reserved_connections >= 3);
+    }
+    let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
+    let calls: i64 = sqlx::query_scalar(
+        "select sum(calls)::int8 from pg_stat_statements s join pg_roles r on r.oid = s.userid where rolname = 'warroom'",
+    )
+    .fetch_one(&mut admin)
+    .await
+    .unwrap();
+    assert!((60..=90).contains(&calls), "{calls} statements in 60 polls");
+
+    let actions = PostgresActions::new(&spec);
+    let mut holder = Client::new(&server, "web.3").await;
+    holder.run("begin; update accounts set n = 1 where id = 1").await;
+    let pile = pile(&server, 6).await;
+    let sample = poll_until(&mut source, "the pile", |sample| waiters(sample) == 6).await;
+    assert_eq!(backend(&sample, holder.pid).application_name.as_str(), "web.3");
+    let root = actions.root_blocker().await.unwrap();
+    assert_eq!((root.len(), root[0].pid), (1, holder.pid));
+    let outcome = act(&actions, actions.plan(&terminate(&root)).await.unwrap()).await;
+    assert_eq!((outcome.kind, outcome.freed), (OutcomeKind::Done, Some(6)), "{outcome:?}");
+    for one in pile {
+        one.end().await.1.unwrap();
+    }
+
+    let mut client = Client::new(&server, "payments").await;
+    client.run("begin; update accounts set n = 5 where id = 2; prepare transaction 'order 42'").await;
+    let waiting = Client::new(&server, "web.1").await.spawn("update accounts set n = 6 where id = 2");
+    let sample = poll_until(&mut source, "a prepared root", |sample| !sample.prepared.is_empty()).await;
+    assert_eq!(sample.prepared[0].waiters, [waiting.pid]);
+    let key = actions.backend(waiting.pid).await.unwrap();
+    let outcome = act(&actions, actions.plan(&cancel(key)).await.unwrap()).await;
+    assert_eq!(outcome.kind, OutcomeKind::Done, "{outcome:?}");
+    let cancelled = waiting.end().await.1.unwrap_err();
+    assert_eq!(
+        cancelled.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(),
+        Some("57014")
+    );
+
+    let kind = KINDS.iter().find(|kind| kind.name == "postgres").unwrap();
+    let lines = (kind.doctor)(&spec).await;
+    assert!(lines.iter().all(|line| line.ok == Severity::Ok), "{lines:?}");
+}
+
+#[tokio::test]
+async fn version_13_is_polled_and_mended() {
+    on(0, 13).await;
+}
+
+#[tokio::test]
+async fn version_18_is_polled_and_mended() {
+    on(1, 18).await;
+}
