@@ -13,3 +13,4 @@ pub mod model;
 pub mod shell;
 pub mod sources;
 pub mod store;
+pub mod view;

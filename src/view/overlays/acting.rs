@@ -1,0 +1,77 @@
+//! An act under way, and what came of it.
+
+use ratatui::layout::Rect;
+
+use super::{frame, keys};
+use crate::app::Acting;
+use crate::model::{OutcomeKind, StepResult};
+use crate::view::format;
+use crate::view::ink::{Ink, wrap};
+use crate::view::scene::Scene;
+use crate::view::theme::Role;
+
+/// Draws it.
+pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>) {
+    let width = 84.min(area.width.saturating_sub(4));
+    let steps = it.outcome.as_ref().map_or(0, |outcome| outcome.steps.len().min(6));
+    let height = 8 + u16::try_from(steps).unwrap_or(0);
+    let inside = frame(ink, area, width, height, it.plan.title.as_str());
+    let ink = &mut ink.on(Role::Dialog);
+    let row = Rect { y: inside.bottom() - 1, height: 1, ..inside };
+    let Some(outcome) = &it.outcome else {
+        under_way(ink, inside, it, scene);
+        let mut all = vec![("s", "stop at the next safe point", Role::Key)];
+        if it.progress.is_some() {
+            all.push(("space", if it.paused { "go on" } else { "hold" }, Role::Key));
+        }
+        if it.stopping {
+            all = vec![("", "stopping …", Role::Muted)];
+        }
+        return keys(ink, row, &all);
+    };
+    let (word, role) = match outcome.kind {
+        OutcomeKind::Done => ("ok  done", Role::Ok),
+        OutcomeKind::NothingToDo => (".  nothing to do", Role::Text),
+        OutcomeKind::Refused => ("!  refused", Role::Warning),
+        OutcomeKind::Failed => ("!!  failed", Role::Critical),
+    };
+    ink.put(inside.x, inside.y, inside.width, word, role);
+    let mut y = inside.y + 1;
+    for line in wrap(outcome.says.as_str(), usize::from(inside.width), 3) {
+        ink.put(inside.x, y, inside.width, &line, Role::Text);
+        y += 1;
+    }
+    for step in outcome.steps.iter().take(steps) {
+        let (glyph, text, role) = match step {
+            StepResult::Done(text) => ("ok", text, Role::Ok),
+            StepResult::AlreadyGone(text) => (". ", text, Role::Muted),
+            StepResult::Failed(text) => ("!!", text, Role::Critical),
+            StepResult::Skipped(text) => ("- ", text, Role::Muted),
+        };
+        if y < row.y {
+            let x = ink.put(inside.x + 1, y, 3, glyph, role) + 1;
+            ink.put(x, y, inside.right() - x, text.as_str(), Role::Text);
+            y += 1;
+        }
+    }
+    keys(ink, row, &[("[ Close ]", "", Role::Button)]);
+}
+
+fn under_way(ink: &mut Ink<'_>, inside: Rect, it: &Acting, scene: &Scene<'_>) {
+    let took = format::seconds(scene.app.now.seconds_since(it.began));
+    let doing = if it.paused { "held" } else { "under way" };
+    ink.put(inside.x, inside.y, inside.width, &format!("{doing} for {took}"), Role::Muted);
+    let Some(progress) = &it.progress else {
+        ink.put(inside.x, inside.y + 2, inside.width, "written down; waiting for the server …", Role::Text);
+        return;
+    };
+    let room = inside.width.saturating_sub(6);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the room")]
+    let done = (progress.share.clamp(0.0, 1.0) * f64::from(room)).round() as u16;
+    ink.repeat(inside.x, inside.y + 2, done, "█", Role::Chart);
+    ink.repeat(inside.x + done, inside.y + 2, room - done, "░", Role::ChartGap);
+    ink.put_right(inside.x + room, inside.y + 2, 6, &format::share(progress.share), Role::Text);
+    for (y, line) in (inside.y + 3..).zip(wrap(progress.says.as_str(), usize::from(inside.width), 2)) {
+        ink.put(inside.x, y, inside.width, &line, Role::Text);
+    }
+}

@@ -1,0 +1,43 @@
+//! The help page: every command with its keys, printed from the table of commands.
+
+use ratatui::layout::Rect;
+
+use super::frame;
+use crate::app::COMMANDS;
+use crate::view::ink::Ink;
+use crate::view::scene::Scene;
+use crate::view::theme::Role;
+
+/// Cells of one column: keys, sentence.
+const COLUMN: u16 = 72;
+const KEYS: u16 = 12;
+
+/// Draws it.
+pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
+    let columns = if area.width >= 2 * COLUMN + 8 { 2 } else { 1 };
+    let width = (COLUMN * columns + 4).min(area.width.saturating_sub(2));
+    let count = u16::try_from(COMMANDS.len()).unwrap_or(0).div_ceil(columns);
+    let height = (count + 4).min(area.height.saturating_sub(2));
+    let inside = frame(ink, area, width, height, "Keys and commands");
+    let ink = &mut ink.on(Role::Dialog);
+    let page = usize::from(inside.height.saturating_sub(2));
+    let rows = COMMANDS.len().div_ceil(usize::from(columns));
+    let from = scene.app.viewpoint.scroll.min(rows.saturating_sub(page));
+    for column in 0..usize::from(columns) {
+        let all = COMMANDS.iter().skip(column * rows).take(rows).skip(from).take(page);
+        let x = inside.x + u16::try_from(column).unwrap_or(0) * COLUMN;
+        let right = (x + COLUMN - 2).min(inside.right());
+        for (y, info) in (inside.y..).zip(all) {
+            let own = crate::view::hints::key_of(scene.app, info.command);
+            let rest = info.keys.iter().skip(1).map(|key| format!(" {key}"));
+            let keys: String = std::iter::once(own).chain(rest).collect();
+            let keys = if keys.is_empty() { format!(":{}", info.name) } else { keys };
+            ink.put(x, y, KEYS, &keys, Role::Key);
+            ink.put(x + KEYS + 1, y, right.saturating_sub(x + KEYS + 1), info.says, Role::Text);
+        }
+    }
+    let left = rows.saturating_sub(from + page);
+    let more = if left > 0 { format!("   down: {left} more") } else { String::new() };
+    let text = format!("every command can be typed after :   No key acts alone: a dialog says first{more}");
+    ink.put(inside.x, inside.bottom() - 1, inside.width, &text, Role::Muted);
+}

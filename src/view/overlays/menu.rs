@@ -1,0 +1,34 @@
+//! A list to choose from; what cannot be chosen stays, greyed, with why.
+
+use ratatui::layout::Rect;
+
+use super::frame;
+use crate::app::Menu;
+use crate::view::ink::{Ink, cells};
+use crate::view::theme::Role;
+
+/// Draws it.
+pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Menu) {
+    let text = |item: &crate::app::MenuItem| match &item.why_not {
+        Some(why) => format!("{}  ({why})", item.says),
+        None => item.says.clone(),
+    };
+    let widest = it.items.iter().map(|item| cells(&text(item))).max().unwrap_or(0);
+    let width = widest.max(cells(&it.title) + 4).max(34) + 8;
+    let count = u16::try_from(it.items.len()).unwrap_or(u16::MAX);
+    let height = count.saturating_add(4).min(area.height.saturating_sub(2));
+    let inside = frame(ink, area, width.min(area.width.saturating_sub(4)), height, &it.title);
+    let ink = &mut ink.on(Role::Dialog);
+    let page = usize::from(inside.height.saturating_sub(2));
+    let from = (it.selected + 1).saturating_sub(page);
+    for (y, (at, item)) in (inside.y..).zip(it.items.iter().enumerate().skip(from).take(page)) {
+        let role = if item.why_not.is_some() { Role::Greyed } else { Role::Text };
+        ink.put(inside.x + 2, y, inside.width - 3, &text(item), role);
+        if at == it.selected {
+            ink.put(inside.x, y, 1, "▶", Role::Key);
+            ink.restyle(Rect { x: inside.x, y, width: inside.width, height: 1 }, Role::Selected);
+        }
+    }
+    let y = inside.bottom() - 1;
+    ink.put(inside.x, y, inside.width, "Enter choose   Esc leave", Role::Muted);
+}

@@ -1,0 +1,227 @@
+//! The six panes: one file a question, each turning what is known into entries; here they are drawn.
+
+mod cache;
+mod cpu;
+mod entry;
+mod memory;
+mod postgres;
+mod queues;
+mod requests;
+
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+
+pub(super) use entry::{Course, Entry, Shape};
+
+use super::format;
+use super::ink::{Ink, cells};
+use super::scene::Scene;
+use super::theme::Role;
+use super::widgets::{Chart, Slot, fit, marks_at};
+use crate::app::Pane;
+use crate::model::{Severity, Timestamp};
+use crate::store::Ring;
+
+/// Time one column of a chart stands for.
+const STEP: Duration = Duration::from_secs(5);
+/// Cells of the notes beside a chart.
+const NOTES: u16 = 19;
+
+/// A pane's entries, worst first; among equals the busier tenth first, then the config's order.
+pub(super) fn entries(pane: Pane, scene: &Scene<'_>) -> Vec<Entry> {
+    let mut all = match pane {
+        Pane::Requests => requests::entries(scene),
+        Pane::Postgres => postgres::entries(scene),
+        Pane::Cpu => cpu::entries(scene),
+        Pane::Memory => memory::entries(scene),
+        Pane::Cache => cache::entries(scene),
+        Pane::Queues => queues::entries(scene),
+        Pane::Events => Vec::new(),
+    };
+    all.sort_by_key(|entry| (std::cmp::Reverse(entry.severity), std::cmp::Reverse(entry.weight)));
+    all
+}
+
+/// The least width of the name and the columns after it.
+const fn shapes(pane: Pane) -> (u16, &'static [Shape]) {
+    match pane {
+        Pane::Requests => requests::SHAPES,
+        Pane::Postgres => postgres::SHAPES,
+        Pane::Cpu => cpu::SHAPES,
+        Pane::Memory => memory::SHAPES,
+        Pane::Cache => cache::SHAPES,
+        Pane::Queues | Pane::Events => queues::SHAPES,
+    }
+}
+
+/// Draws a pane's entries into its inside.
+pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, entries: &[Entry], scene: &Scene<'_>) {
+    if entries.is_empty() {
+        for (y, line) in (area.y..area.bottom()).zip(empty(pane)) {
+            ink.put(area.x, y, area.width, line, Role::Muted);
+        }
+        return;
+    }
+    let (least, shapes) = shapes(pane);
+    let longest = entries.iter().map(|entry| cells(&entry.name)).max().unwrap_or(0).clamp(least, 24);
+    let mut slots = vec![Slot { width: least, priority: 0, grows: true }];
+    slots.extend(shapes.iter().map(|shape| Slot {
+        width: shape.width,
+        priority: shape.priority,
+        grows: false,
+    }));
+    let mut widths = fit(&slots, area.width);
+    // The name takes no more than the longest name needs: values stand near what they belong to.
+    if let Some(Some(name)) = widths.first_mut() {
+        *name = (*name).min(longest);
+    }
+    let heights = heights(entries.len(), usize::from(area.height));
+    let mut y = area.y;
+    for (entry, height) in entries.iter().zip(&heights) {
+        line(ink, Rect { y, height: 1, ..area }, entry, shapes, &widths);
+        y += 1;
+        if *height > 0 {
+            chart(ink, Rect { y, height: *height, ..area }, entry, scene);
+            y += height;
+        }
+    }
+    let left = &entries[heights.len()..];
+    if !left.is_empty() && y < area.bottom() {
+        let worst = left.iter().map(|entry| entry.severity).max().unwrap_or_default();
+        let (text, role) = match worst {
+            Severity::Ok => (format!("+{} more, all fine", left.len()), Role::Muted),
+            worst => {
+                (format!("+{} more, worst {} {}", left.len(), worst.glyph(), worst.word()), Role::of(worst))
+            }
+        };
+        ink.put(area.x, y, area.width, &text, role);
+    }
+}
+
+/// For each entry shown, the lines its chart gets; a line is kept to count those that are not shown.
+fn heights(entries: usize, lines: usize) -> Vec<u16> {
+    // The worst shows its course even where that costs another its line.
+    let room = lines - usize::from(lines >= 3);
+    let shown = if entries > room { room.saturating_sub(1).max(1) } else { entries };
+    let mut spare = lines.saturating_sub(shown + usize::from(entries > shown));
+    let mut heights = vec![0u16; shown];
+    for tallest in 1..=5 {
+        for height in &mut heights {
+            if spare > 0 && *height < tallest {
+                *height += 1;
+                spare -= 1;
+            }
+        }
+    }
+    heights
+}
+
+fn line(ink: &mut Ink<'_>, area: Rect, entry: &Entry, shapes: &[Shape], widths: &[Option<u16>]) {
+    let Some(Some(name)) = widths.first() else { return };
+    let plain = if entry.stale { Role::Stale } else { Role::Text };
+    ink.put(area.x, area.y, *name, &entry.name, plain);
+    let mut x = area.x + name + 1;
+    if let Some(trouble) = &entry.trouble {
+        let role = if entry.severity == Severity::Ok { Role::Muted } else { Role::of(entry.severity) };
+        let glyph = if entry.severity == Severity::Ok { "" } else { entry.severity.glyph() };
+        if !glyph.is_empty() {
+            x = ink.put(x, area.y, 2, glyph, role) + 1;
+        }
+        ink.put(x, area.y, area.right().saturating_sub(x), trouble, role);
+        return;
+    }
+    for ((shape, field), width) in shapes.iter().zip(&entry.fields).zip(&widths[1..]) {
+        let Some(width) = width else { continue };
+        let glyph = if shape.glyph { 2 } else { 0 };
+        let role = match field.severity {
+            _ if entry.stale => Role::Stale,
+            Severity::Ok => Role::Text,
+            severity => Role::of(severity),
+        };
+        ink.put_right(x, area.y, width - glyph, &field.text, role);
+        if shape.glyph && field.severity > Severity::Ok {
+            ink.put(x + width - glyph, area.y, 2, field.severity.glyph(), Role::of(field.severity));
+        }
+        x += width + 1;
+    }
+}
+
+fn chart(ink: &mut Ink<'_>, area: Rect, entry: &Entry, scene: &Scene<'_>) {
+    let notes = area.right().saturating_sub(NOTES);
+    for (y, note) in (area.y..area.bottom()).zip(&entry.notes) {
+        let role = match note.severity {
+            _ if entry.stale => Role::Stale,
+            Severity::Ok => Role::Muted,
+            severity => Role::of(severity),
+        };
+        ink.put(notes, y, NOTES, &note.text, role);
+    }
+    let mut room = Rect { x: area.x + 1, width: area.width.saturating_sub(NOTES + 2), ..area };
+    let two = entry.courses.len() > 1 && room.width >= 44;
+    let count = if two { entry.courses.len() } else { 1 };
+    let each = room.width / u16::try_from(count).unwrap_or(1);
+    for course in entry.courses.iter().take(count) {
+        let mut place = Rect { width: each, ..room };
+        if two {
+            ink.put(place.x, place.bottom() - 1, 6, course.label, Role::Muted);
+            place = Rect { x: place.x + 7, width: each - 8, ..place };
+        }
+        draw_course(ink, place, course, scene);
+        room.x += each;
+    }
+}
+
+fn draw_course(ink: &mut Ink<'_>, area: Rect, course: &Course, scene: &Scene<'_>) {
+    let Some(ring) = scene.world.store.course(&course.id, course.metric) else { return };
+    let columns = usize::from(area.width);
+    let end = newest(ring, scene.now);
+    let values = ring.columns(end, STEP, columns);
+    let marks = marks_at(scene.world.store.marks().map(|mark| mark.at), end, STEP, columns);
+    Chart { values: &values, marks: &marks, scale: course.scale }.draw(ink, area);
+}
+
+/// The end of a chart: the last point, so that the newest column is no gap until the next poll.
+fn newest(ring: &Ring, now: Timestamp) -> Timestamp {
+    match ring.last() {
+        Some((last, _)) if last <= now && now.since(last) < STEP => last,
+        _ => now,
+    }
+}
+
+/// Why a pane is empty, and what fills it.
+const fn empty(pane: Pane) -> [&'static str; 2] {
+    match pane {
+        Pane::Requests => ["no proxy is polled:", "add a target of kind haproxy to it"],
+        Pane::Postgres => ["no database is polled:", "add a target of kind postgres"],
+        Pane::Cpu | Pane::Memory => ["no machine is polled:", "add a target of kind host"],
+        Pane::Cache => ["no cache is polled:", "add a target of kind redis"],
+        Pane::Queues => ["no worker queue is polled:", "add a target: rq, celery, sidekiq"],
+        Pane::Events => ["", ""],
+    }
+}
+
+/// A value with its word before it, where there is one: `psi 3 %`.
+fn with(word: &str, value: Option<f64>, form: fn(f64) -> String) -> Option<String> {
+    value.map(|value| format!("{word} {}", form(value)))
+}
+
+/// A count with its word behind it: `96 wait`.
+fn counted(value: Option<f64>, word: &str) -> String {
+    format!("{} {word}", format::maybe(value, format::count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::heights;
+
+    #[test]
+    fn the_worst_shows_its_course_and_the_rest_is_counted() {
+        assert_eq!(heights(1, 3), [2]);
+        assert_eq!(heights(2, 3), [1, 0]);
+        assert_eq!(heights(9, 3), [1]);
+        assert_eq!(heights(1, 7), [5]);
+        assert_eq!(heights(4, 12), [2, 2, 2, 2]);
+        assert_eq!(heights(20, 12).len(), 10);
+    }
+}

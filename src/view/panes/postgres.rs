@@ -1,0 +1,74 @@
+//! 2: PostgreSQL: who waits for locks beside what runs too long, and how full it is.
+
+use super::entry::trouble;
+use super::{Entry, Scene, Shape, counted};
+use crate::model::{Backend, BackendState, DatabaseSample, Resource, Sample};
+use crate::store::{Metric, Target};
+use crate::view::format;
+use crate::view::widgets::Scale;
+
+/// Locked, slow, connections, busy, idle in transaction.
+pub(super) const SHAPES: (u16, &[Shape]) = (
+    7,
+    &[
+        Shape::judged(9, 0),
+        Shape::judged(7, 0),
+        Shape::judged(5, 1),
+        Shape::judged(8, 2),
+        Shape::plain(11, 3),
+    ],
+);
+
+/// One entry a server.
+pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
+    let mut out = Vec::new();
+    for target in scene.world.store.targets() {
+        match target.sample.as_ref().map(|sample| &sample.it) {
+            Some(Sample::Database(sample)) => {
+                out.push(trouble(target, scene).unwrap_or_else(|| entry(scene, target, sample)));
+            }
+            None if target.info.kind == "postgres" => out.extend(trouble(target, scene)),
+            _ => {}
+        }
+    }
+    out
+}
+
+fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
+    let id = &target.info.id;
+    let slow_after = target.info.slow_after.as_secs_f64();
+    let clients = || sample.backends.iter().filter(|backend| backend.is_client());
+    let count = |of: &dyn Fn(&Backend) -> bool| Some(clients().filter(|backend| of(backend)).count() as f64);
+    let locked = count(&|backend| backend.waits_for_lock() || !backend.blocked_by.is_empty());
+    let active = |backend: &Backend| backend.state == BackendState::Active;
+    let slow = count(&|backend| active(backend) && backend.query_age.is_some_and(|age| age >= slow_after));
+    let in_transaction = count(&|backend| {
+        matches!(backend.state, BackendState::IdleInTransaction | BackendState::IdleInTransactionAborted)
+    });
+    let usable = f64::from(sample.max_connections.saturating_sub(sample.reserved_connections));
+    let used = clients().count() as f64 + f64::from(sample.left_out);
+    let full = (usable > 0.0).then(|| used / usable);
+    let rates = target.database_rates();
+    let oldest = sample.backends.iter().filter_map(|backend| backend.wait_age).reduce(f64::max);
+    let lags = sample.replicas.iter().filter_map(|replica| replica.lag_seconds);
+    let lag = sample.replay_lag.or_else(|| lags.reduce(f64::max));
+    Entry::of(id.as_str(), target, scene)
+        .weigh(full)
+        .field(counted(locked, "locked"), scene.severity(Resource::PostgresLocks, id))
+        .field(counted(slow, "slow"), scene.severity(Resource::PostgresSlowQueries, id))
+        .field(format::maybe(full, format::share), scene.severity(Resource::PostgresConnections, id))
+        .field(counted(count(&active), "busy"), scene.severity(Resource::PostgresLoad, id))
+        .plain(counted(in_transaction, "in tx"))
+        .note(oldest.filter(|age| *age >= 1.0).map(|age| format!("longest wait {}", format::seconds(age))))
+        .note(rates.and_then(|rates| rates.transactions).map(|tps| format!("{} commits", format::rate(tps))))
+        .note(Some(format!("{} of {usable:.0} slots", format::count(used))))
+        .bad_note(
+            lag.map(|lag| format!("standby {} late", format::seconds(lag))),
+            scene.severity(Resource::PostgresReplication, id),
+        )
+        .note(
+            rates.and_then(|rates| rates.hit_ratio).map(|hit| format!("buffers hit {}", format::share(hit))),
+        )
+        .course("locked", id, Metric::Resource(Resource::PostgresLocks), Scale::AtLeast(5.0))
+        .course("slow", id, Metric::Resource(Resource::PostgresSlowQueries), Scale::AtLeast(5.0))
+}

@@ -1,0 +1,90 @@
+//! 1: requests that wait between the proxy and the app, and the servers behind the proxy.
+
+use super::entry::trouble;
+use super::{Entry, Scene, Shape, counted};
+use crate::model::{ProxyBackend, Resource, ResourceState, Sample, ServerState, TargetId};
+use crate::store::{Metric, ProxyRates, Target};
+use crate::view::format;
+use crate::view::widgets::Scale;
+
+/// Mean wait, requests waiting, servers up, requests a second, failed share.
+pub(super) const SHAPES: (u16, &[Shape]) = (
+    8,
+    &[Shape::judged(7, 0), Shape::plain(10, 0), Shape::judged(6, 1), Shape::plain(7, 2), Shape::plain(9, 3)],
+);
+
+/// One entry a backend, then one for any other place where requests are seen to queue.
+pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
+    let mut out = Vec::new();
+    let mut known: Vec<TargetId> = Vec::new();
+    for target in scene.world.store.targets() {
+        match target.sample.as_ref().map(|sample| &sample.it) {
+            Some(Sample::Proxy(sample)) => {
+                if let Some(entry) = trouble(target, scene) {
+                    out.push(entry);
+                    continue;
+                }
+                let rates = target.proxy_window();
+                for backend in &sample.backends {
+                    let rate = rates.and_then(|rates| rates.get(backend.name.as_str()));
+                    known.push(target.info.id.row(backend.name.as_str()));
+                    out.push(entry(scene, target, backend, rate));
+                }
+            }
+            None if target.info.kind == "haproxy" => out.extend(trouble(target, scene)),
+            _ => {}
+        }
+    }
+    let elsewhere =
+        |state: &&ResourceState| state.resource == Resource::RequestQueue && !known.contains(&state.target);
+    out.extend(scene.world.judgement.resources.iter().filter(elsewhere).map(|state| seen_by(scene, state)));
+    out
+}
+
+/// The wait as the rules measured it last.
+fn wait(scene: &Scene<'_>, id: &TargetId) -> Option<f64> {
+    let ring = scene.world.store.course(id, Metric::Resource(Resource::RequestQueue))?;
+    ring.points().rfind(|(at, _)| *at <= scene.now).and_then(|(_, value)| value)
+}
+
+fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Option<&ProxyRates>) -> Entry {
+    let id = target.info.id.row(backend.name.as_str());
+    let wait = wait(scene, &id);
+    let servers = || backend.servers.iter().filter(|server| !server.backup);
+    let up =
+        servers().filter(|server| matches!(server.state, ServerState::Up | ServerState::Unchecked)).count();
+    let failed = rates.and_then(|rates| rates.errors_5xx);
+    let requests = rates.and_then(|rates| rates.requests);
+    let pace = |rate: f64| {
+        let failed = failed.map_or_else(String::new, |share| format!("  {} 5xx", format::share(share)));
+        format!("{}{failed}", format::rate(rate))
+    };
+    Entry::of(id.as_str(), target, scene)
+        .weigh(wait.map(|ms| ms / 50.0))
+        .field(format::maybe(wait, format::millis), scene.severity(Resource::RequestQueue, &id))
+        .plain(counted(Some(backend.queue as f64), "wait"))
+        .field(format!("{up}/{} up", servers().count()), scene.severity(Resource::ProxyBackends, &id))
+        .plain(format::maybe(requests, format::rate))
+        .plain(format!("{} 5xx", format::maybe(failed, format::share)))
+        .note(wait.is_none().then(|| "wait cannot be seen".to_owned()))
+        .note(requests.map(pace))
+        .note(Some(counted(Some(backend.in_flight as f64), "in flight")))
+        .note(rates.and_then(|rates| rates.retries).map(|rate| format!("retries {}", format::rate(rate))))
+        .note(
+            rates
+                .and_then(|rates| rates.connect_errors)
+                .map(|rate| format!("refused {}", format::rate(rate))),
+        )
+        .course("wait", &id, Metric::Resource(Resource::RequestQueue), Scale::AtLeast(50.0))
+}
+
+/// A queue that some other target sees: a listening port, an app server.
+fn seen_by(scene: &Scene<'_>, state: &ResourceState) -> Entry {
+    let wait = wait(scene, &state.target);
+    Entry::new(state.target.as_str())
+        .weigh(wait.map(|ms| ms / 50.0))
+        .field(format::maybe(wait, format::millis), state.severity)
+        .plain(counted(state.saturation, "wait"))
+        .note(Some(state.says.clone()))
+        .course("wait", &state.target, Metric::Resource(Resource::RequestQueue), Scale::AtLeast(50.0))
+}

@@ -1,0 +1,194 @@
+//! The verdict: what, where, since when, who; the chain from cause to symptoms; the key that helps.
+
+use ratatui::layout::Rect;
+use std::time::Duration;
+
+use super::format;
+use super::ink::{Ink, cells, cut, wrap};
+use super::scene::Scene;
+use super::theme::Role;
+use crate::model::{Finding, Severity, Verdict};
+
+/// A deploy up to this long before is named beside a finding.
+const AFTER_DEPLOY: Duration = Duration::from_secs(900);
+
+/// `LOCKS on primary`.
+pub(super) fn head(verdict: &Verdict) -> String {
+    match (verdict.resource, &verdict.target) {
+        (Some(resource), Some(target)) => format!("{} on {target}", resource.headline()),
+        _ => match verdict.severity {
+            Severity::Ok => "ALL IS WELL".into(),
+            _ => "NOTHING KNOWN YET".into(),
+        },
+    }
+}
+
+/// Draws the verdict into its lines.
+pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
+    let judgement = &scene.world.judgement;
+    let verdict = &judgement.verdict;
+    let (x, width) = (area.x + 4, area.width - 5);
+    let mark = format!(" {:<2}", verdict.severity.glyph());
+    ink.put(area.x, area.y, 3, &mark, Role::verdict(verdict.severity));
+    let first = judgement.findings.first();
+    let head = format!("{}:", head(verdict));
+    let used = ink.put(x, area.y, width, &head, Role::of(verdict.severity)) - x + 1;
+    let says = match first {
+        Some(finding) => format!("{}{}", verdict.says, since(scene, finding)),
+        None => format!("{}{}", verdict.says, calm(scene)),
+    };
+    let remedy = remedy_line(scene);
+    let tall = area.height > 3;
+    let lines = says_lines(&says, width, used, if tall { 3 } else { 2 });
+    let mut y = area.y;
+    for (at, line) in lines.iter().enumerate() {
+        let from = if at == 0 { x + used } else { x };
+        ink.put(from, y, width - (from - x), line, Role::Text);
+        y += 1;
+    }
+    let Some(first) = first else { return };
+    let (symptoms, others) = chain(&judgement.findings, first);
+    if tall {
+        let room = usize::from((area.bottom() - 1).saturating_sub(y));
+        steps(ink, Rect { x, y, width, height: u16::try_from(room).unwrap_or(0) }, &symptoms, &others);
+        key_line(ink, Rect { x, y: area.bottom() - 1, width, height: 1 }, remedy.as_ref());
+    } else {
+        let y = area.y + 2;
+        let keyed = remedy.as_ref().map_or(0, |(key, says, _)| cells(key) + 1 + cells(says) + 2);
+        let room = width.saturating_sub(keyed.min(width * 3 / 4));
+        let key_room = width - one_line(ink, Rect { x, y, width: room, height: 1 }, &symptoms, &others);
+        let width = keyed.saturating_sub(2).min(key_room.saturating_sub(2));
+        key_line(ink, Rect { x: area.right() - 1 - width, y, width, height: 1 }, remedy.as_ref());
+    }
+}
+
+/// The sentence over the lines, the first of which begins behind the head.
+fn says_lines(says: &str, width: u16, used: u16, most: usize) -> Vec<String> {
+    let first = usize::from(width.saturating_sub(used));
+    // A first line of its own width: filled with a stand-in for the head, which is then taken off.
+    let stand_in = "\u{2588}".repeat(usize::from(used.saturating_sub(1)));
+    let mut lines = wrap(&format!("{stand_in} {says}"), usize::from(width), most);
+    if let Some(line) = lines.first_mut() {
+        let rest = line.trim_start_matches('\u{2588}').trim_start().to_owned();
+        *line = cut(&rest, first).into_owned();
+    }
+    lines
+}
+
+/// `; since 14:01:12 (2m14s), 40 s after deploy v8.1.2`.
+fn since(scene: &Scene<'_>, finding: &Finding) -> String {
+    let age = format::seconds(scene.now.seconds_since(finding.since));
+    let deploy =
+        scene.world.store.deploy_before(finding.since, AFTER_DEPLOY).map_or_else(String::new, |mark| {
+            let after = format::seconds(finding.since.seconds_since(mark.at));
+            format!(", {after} after deploy {}", mark.it.label)
+        });
+    let seen = if scene.world.acknowledged.is_empty() {
+        ""
+    } else {
+        let key = format!("{} {}", finding.rule, finding.reference());
+        if scene.world.acknowledged.contains(&key) { " (acknowledged)" } else { "" }
+    };
+    format!(". Since {} ({age}){deploy}{seen}", scene.clock(finding.since))
+}
+
+/// What is worth knowing while all is well.
+fn calm(scene: &Scene<'_>) -> String {
+    let deploy = scene.world.store.marks().rfind(|mark| mark.at <= scene.now);
+    deploy.map_or_else(String::new, |mark| {
+        let ago = format::seconds(scene.now.seconds_since(mark.at));
+        format!(". Last deploy {}, {ago} ago", mark.it.label)
+    })
+}
+
+/// The findings that the first one causes, and the causes of other incidents.
+fn chain<'a>(findings: &'a [Finding], first: &Finding) -> (Vec<&'a Finding>, Vec<&'a Finding>) {
+    let mut known = vec![first.reference()];
+    let mut symptoms = Vec::new();
+    let mut others = Vec::new();
+    for finding in &findings[1..] {
+        match &finding.caused_by {
+            Some(cause) if known.contains(cause) => {
+                known.push(finding.reference());
+                symptoms.push(finding);
+            }
+            None => others.push(finding),
+            Some(_) => {}
+        }
+    }
+    (symptoms, others)
+}
+
+/// `connections on primary`.
+fn short(finding: &Finding) -> String {
+    format!("{} on {}", finding.resource.headline().to_lowercase(), finding.target)
+}
+
+/// Every step on its own line, as many as there is room for.
+fn steps(ink: &mut Ink<'_>, area: Rect, symptoms: &[&Finding], others: &[&Finding]) {
+    let all: Vec<(&str, &Finding)> =
+        symptoms.iter().map(|f| ("→", *f)).chain(others.iter().map(|f| ("also", *f))).collect();
+    let room = usize::from(area.height);
+    let shown = if all.len() > room { room.saturating_sub(1) } else { all.len() };
+    let mut y = area.y;
+    for (lead, finding) in &all[..shown] {
+        let x = ink.put(area.x, y, 5, lead, Role::Muted) + 1;
+        let x = ink.put(x, y, 3, &format!("{:<2}", finding.severity.glyph()), Role::of(finding.severity)) + 1;
+        let x = ink.put(x, y, area.width / 2, &short(finding), Role::of(finding.severity));
+        let room = area.right().saturating_sub(x);
+        ink.put(x, y, room, &format!(": {}", finding.says), Role::Text);
+        y += 1;
+    }
+    if all.len() > shown && room > 0 {
+        ink.put(
+            area.x,
+            y,
+            area.width,
+            &format!("and {} more (7 lists them)", all.len() - shown),
+            Role::Muted,
+        );
+    }
+}
+
+/// The chain in one line: as many steps as fit, then how many more; returns the cells it took.
+fn one_line(ink: &mut Ink<'_>, area: Rect, symptoms: &[&Finding], others: &[&Finding]) -> u16 {
+    let all: Vec<(&str, &Finding)> =
+        symptoms.iter().map(|f| ("→", *f)).chain(others.iter().map(|f| ("also", *f))).collect();
+    let mut x = area.x;
+    for (at, (lead, finding)) in all.iter().enumerate() {
+        let left = all.len() - at - 1;
+        let text = short(finding);
+        let more = if left > 0 { 5 } else { 0 };
+        let needed = cells(lead) + 1 + cells(&text) + 3;
+        if x + needed + more > area.right() {
+            let rest = all.len() - at;
+            let text = if at == 0 { format!("→ {rest} more") } else { format!("+{rest}") };
+            x = ink.put(x, area.y, area.right().saturating_sub(x), &text, Role::Muted) + 1;
+            break;
+        }
+        x = ink.put(x, area.y, 5, lead, Role::Muted) + 1;
+        x = ink.put(x, area.y, needed, &text, Role::Text) + 1;
+        x = ink.put(x, area.y, 2, finding.severity.glyph(), Role::of(finding.severity)) + 1;
+    }
+    x - area.x
+}
+
+/// The key, what it does, and whether it can be pressed.
+fn remedy_line(scene: &Scene<'_>) -> Option<(String, String, Role)> {
+    let remedy = scene.world.judgement.verdict.remedy.as_ref()?;
+    if remedy.intent.is_none() {
+        return Some(("do:".into(), remedy.says.clone(), Role::Muted));
+    }
+    let key = format!("[{}]", super::hints::key_of(scene.app, crate::app::Command::Fix));
+    match scene.app.why_no_action() {
+        None => Some((key, remedy.says.clone(), Role::Key)),
+        Some(why) => Some((key, format!("{} ({why})", remedy.says), Role::Greyed)),
+    }
+}
+
+fn key_line(ink: &mut Ink<'_>, area: Rect, remedy: Option<&(String, String, Role)>) {
+    let Some((key, says, role)) = remedy else { return };
+    let x = ink.put(area.x, area.y, area.width, key, *role) + 1;
+    let role = if *role == Role::Greyed { Role::Greyed } else { Role::Title };
+    ink.put(x, area.y, area.right().saturating_sub(x), says, role);
+}

@@ -1,0 +1,206 @@
+//! A table of plain cells: columns by width and importance, the selected row, marks, trees, a scroll thumb.
+
+use jiff::tz::TimeZone;
+use ratatui::layout::Rect;
+
+use super::{Slot, fit};
+use crate::app::{Cell, Row, RowKey, Table};
+use crate::model::{Severity, Timestamp};
+use crate::view::format;
+use crate::view::ink::{Ink, cells};
+use crate::view::theme::Role;
+
+/// What is drawn, with what belongs to the operator and not to the rows.
+pub struct Tabular<'a> {
+    /// The rows.
+    pub table: &'a Table,
+    /// The selected row's place.
+    pub selected: Option<usize>,
+    /// Rows marked for an action.
+    pub marked: &'a [RowKey],
+    /// The zone of clock times.
+    pub zone: &'a TimeZone,
+    /// The time, for ages and for days of clock times.
+    pub now: Timestamp,
+}
+
+/// Cells before the first column: cursor, mark, severity.
+const LEAD: u16 = 5;
+
+/// Draws the table with its heads; returns how many rows there was room for.
+pub fn draw_table(ink: &mut Ink<'_>, area: Rect, it: &Tabular<'_>) -> usize {
+    if area.height < 2 || area.width <= LEAD + 4 {
+        return 0;
+    }
+    let room = area.width - LEAD - 2;
+    let slots: Vec<Slot> = it
+        .table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let grows = column.width == 0;
+            let least = if grows { 12 } else { column.width.max(cells(column.title)) };
+            Slot { width: least, priority: if at == 0 { 0 } else { column.priority }, grows }
+        })
+        .collect();
+    let widths = fit(&slots, room);
+    let mut x = area.x + LEAD;
+    for (column, width) in it.table.columns.iter().zip(&widths) {
+        let Some(width) = width else { continue };
+        if column.right {
+            ink.put_right(x, area.y, *width, column.title, Role::Column);
+        } else {
+            ink.put(x, area.y, *width, column.title, Role::Column);
+        }
+        x += width + 1;
+    }
+    if it.table.rows.is_empty() {
+        let why = if it.table.hidden > 0 {
+            format!("all {} rows are hidden by the filter; Esc shows them", it.table.hidden)
+        } else {
+            it.table.empty.clone()
+        };
+        ink.put(area.x + 2, area.y + 1, area.width - 3, &why, Role::Muted);
+        return usize::from(area.height - 1);
+    }
+    let page = usize::from(area.height - 1);
+    let from = first_shown(it.selected.unwrap_or(0), it.table.rows.len(), page);
+    for (line, row) in (area.y + 1..area.bottom()).zip(it.table.rows.iter().enumerate().skip(from)) {
+        draw_row(ink, Rect { y: line, height: 1, ..area }, it, row, &widths);
+    }
+    scroll_thumb(ink, Rect { y: area.y + 1, height: area.height - 1, ..area }, from, it.table.rows.len());
+    page
+}
+
+/// The first row on a page that keeps the selected one in sight, and moves only by need: by half pages.
+const fn first_shown(selected: usize, rows: usize, page: usize) -> usize {
+    if rows <= page || page == 0 {
+        return 0;
+    }
+    let half = if page < 2 { 1 } else { page / 2 };
+    let start = if selected < page { 0 } else { (selected - page) / half * half + half };
+    let last = rows - page;
+    if start > last { last } else { start }
+}
+
+fn draw_row(
+    ink: &mut Ink<'_>,
+    area: Rect,
+    it: &Tabular<'_>,
+    (at, row): (usize, &Row),
+    widths: &[Option<u16>],
+) {
+    let (x, y) = (area.x, area.y);
+    let selected = it.selected == Some(at);
+    if selected {
+        ink.put(x, y, 1, "▶", Role::Key);
+    }
+    if it.marked.contains(&row.key) {
+        ink.put(x + 1, y, 1, "*", Role::Marked);
+    }
+    if row.severity > Severity::Ok {
+        ink.put(x + 2, y, 2, row.severity.glyph(), Role::of(row.severity));
+    }
+    let mut left = x + LEAD;
+    for (at, ((column, cell), width)) in it.table.columns.iter().zip(&row.cells).zip(widths).enumerate() {
+        let Some(width) = *width else { continue };
+        let mut from = left;
+        let mut room = width;
+        if at == 0 && row.depth > 0 {
+            let lines = tree(row);
+            from = ink.put(left, y, width, &lines, Role::Tree);
+            room = (left + width).saturating_sub(from);
+        }
+        let (text, role) = shown(cell, it);
+        if column.right && row.depth == 0 {
+            ink.put_right(from, y, room, &text, role);
+        } else {
+            ink.put(from, y, room, &text, role);
+        }
+        left += width + 1;
+    }
+    if selected {
+        ink.restyle(Rect { width: area.width - 1, ..area }, Role::Selected);
+    }
+}
+
+/// The lines that lead from its root to a row.
+fn tree(row: &Row) -> String {
+    let depth = usize::from(row.depth);
+    let mut out = String::new();
+    for level in 1..=depth.min(12) {
+        let last = row.last.get(level).or_else(|| row.last.last()).copied().unwrap_or(true);
+        out.push_str(match (level == depth.min(12), last) {
+            (true, true) => "└ ",
+            (true, false) => "├ ",
+            (false, true) => "  ",
+            (false, false) => "│ ",
+        });
+    }
+    out
+}
+
+/// A cell's text in its unit, and its role.
+fn shown(cell: &Cell, it: &Tabular<'_>) -> (String, Role) {
+    let text = match cell {
+        Cell::None => return ("-".into(), Role::Muted),
+        Cell::Severity(severity) => {
+            return (format!("{} {}", severity.glyph(), severity.word()), Role::of(*severity));
+        }
+        other => text_of(other, it.now, it.zone),
+    };
+    (text, Role::Text)
+}
+
+/// The text of a cell.
+pub(in crate::view) fn text_of(cell: &Cell, now: Timestamp, zone: &TimeZone) -> String {
+    match cell {
+        Cell::None => "-".into(),
+        Cell::Text(text) => text.to_string(),
+        #[expect(clippy::cast_precision_loss, reason = "counts are rounded for the screen anyway")]
+        Cell::Count(count) => format::count(*count as f64),
+        Cell::Number(number) => format::number(*number),
+        Cell::Seconds(seconds) => format::seconds(*seconds),
+        Cell::Millis(ms) => format::millis(*ms),
+        Cell::Share(share) => format::share(*share),
+        Cell::Bytes(bytes) => format::bytes(*bytes),
+        Cell::Rate(rate) => format::rate(*rate),
+        Cell::Time(at) => format::when(*at, now, zone),
+        Cell::Severity(severity) => format!("{} {}", severity.glyph(), severity.word()),
+    }
+}
+
+fn scroll_thumb(ink: &mut Ink<'_>, area: Rect, from: usize, rows: usize) {
+    let page = usize::from(area.height);
+    if rows <= page {
+        return;
+    }
+    let length = (page * page / rows).max(1);
+    let start = from * (page - length) / (rows - page).max(1);
+    for (at, y) in (area.y..area.bottom()).enumerate() {
+        let on = (start..start + length).contains(&at);
+        let (symbol, role) = if on { ("█", Role::Muted) } else { ("│", Role::Border) };
+        ink.put(area.right() - 1, y, 1, symbol, role);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_selected_row_is_always_on_the_page() {
+        for rows in 1..60 {
+            for page in 1..20 {
+                for selected in 0..rows {
+                    let from = first_shown(selected, rows, page);
+                    assert!(
+                        from <= selected && selected < from + page,
+                        "{selected} of {rows} on {page}: {from}"
+                    );
+                }
+            }
+        }
+    }
+}
