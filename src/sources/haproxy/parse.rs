@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(web3.state, ServerState::Maintenance);
         let open = &sample.backends[1];
         assert_eq!((open.servers[0].state, open.servers[0].limit), (ServerState::Unchecked, None));
-        assert_eq!((open.queue, open.in_flight), (0, 21), "no limit: everything counts as in flight");
+        assert_eq!((open.queue, open.in_flight), (0, 0), "21 was the most there ever were");
         assert!(sample.missing.is_empty(), "{:?}", sample.missing);
     }
 
@@ -221,10 +221,11 @@ mod tests {
         ] {
             assert_eq!(state(status), wanted, "{status}");
         }
-        let csv = "# pxname,svname,qcur,type,slim,status,req_tot,stot\n\
-                   a,s1,2,2,0,UP,,5\na,s2,1,2,4,UP,,5\na,BACKEND,7,1,100,UP,,9\n";
+        let csv = "# pxname,svname,qcur,type,slim,status,req_tot,stot,scur\n\
+                   a,s1,2,2,0,UP,,5,3\na,s2,1,2,4,UP,,5,4\na,BACKEND,7,1,100,UP,,9,50\n";
         let sample = sample(csv).expect("statistics");
         assert_eq!((sample.backends[0].queue, sample.backends[0].requests), (10, 9));
+        assert_eq!(sample.backends[0].in_flight, 7, "those in the queue are not in flight");
         assert_eq!(sample.backends[0].servers[0].limit, None, "0 means no limit");
     }
 
