@@ -1,7 +1,7 @@
 //! `warroom lab`: real servers on loopback, broken on purpose.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -43,7 +43,7 @@ pub enum LabCommand {
 pub fn run(args: &LabArgs) -> Result<(), LabError> {
     let dir = args.dir.clone().unwrap_or_else(lab::default_dir);
     let said = match &args.command {
-        LabCommand::Up => up(dir)?,
+        LabCommand::Up => up(args.dir.as_deref(), dir)?,
         LabCommand::Down => match lab::down(&dir)? {
             0 => "no lab is up\n".into(),
             n => format!("the lab is down: {n} processes ended, {} removed\n", dir.display()),
@@ -56,11 +56,7 @@ pub fn run(args: &LabArgs) -> Result<(), LabError> {
             [] => "nothing was broken; every part runs\n".into(),
             names => format!("healed: {}\n", names.join(", ")),
         },
-        LabCommand::List => lab::FAULTS
-            .iter()
-            .map(|fault| format!("{:<18}{}\n", fault.name, fault.says))
-            .collect::<Vec<_>>()
-            .concat(),
+        LabCommand::List => list(&dir),
     };
     match io::stdout().write_all(said.as_bytes()) {
         // Whoever read us has seen enough.
@@ -69,14 +65,28 @@ pub fn run(args: &LabArgs) -> Result<(), LabError> {
     }
 }
 
-fn up(dir: PathBuf) -> Result<String, LabError> {
+/// The faults, those at work marked.
+fn list(dir: &Path) -> String {
+    let state = lab::State::load(dir).unwrap_or_default();
+    let at_work = |name: &str| state.faults.iter().any(|one| one.name == name && one.at_work());
+    let line = |fault: &lab::Fault| {
+        let mark = if at_work(fault.name) { '*' } else { ' ' };
+        format!("{mark} {:<17} {}\n", fault.name, fault.says)
+    };
+    lab::FAULTS.iter().map(line).collect::<Vec<_>>().concat()
+}
+
+fn up(asked: Option<&Path>, dir: PathBuf) -> Result<String, LabError> {
     let lab = Lab::up(Options { dir: Some(dir), ..Options::default() })?;
     let config = lab.config();
     lab.leave_running();
     let config = config.display();
+    let lab =
+        asked.map_or_else(|| "warroom lab".to_owned(), |dir| format!("warroom lab --dir {}", dir.display()));
     Ok(format!(
-        "the lab is up; its config is {config}\n\n  warroom --config {config}     opens the console on it\n  \
-         warroom lab break lock-pileup     breaks it (`warroom lab list` tells what else)\n  \
-         warroom lab heal                  ends every fault\n  warroom lab down                  ends it all\n"
+        "the lab is up; its config is {config}\n\n  \
+         warroom --config {config}    opens the console on it\n  \
+         {lab} break lock-pileup    breaks it; `{lab} list` tells what else\n  \
+         {lab} heal    ends every fault\n  {lab} down    ends it all\n"
     ))
 }

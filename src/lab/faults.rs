@@ -73,18 +73,12 @@ pub const FAULTS: &[Fault] = &[
 /// There is no such fault or no lab, the lab lacks the part, or the fault is at work already.
 pub fn cause(dir: &Path, name: &str) -> Result<&'static Fault, LabError> {
     let fault = FAULTS.iter().find(|fault| fault.name == name).ok_or_else(|| unknown(name))?;
-    let mut state = State::load(dir)?;
     let _held = lock(dir)?;
-    if state
-        .faults
-        .iter()
-        .any(|one| one.name == name && one.process.as_ref().is_none_or(ProcessRecord::alive))
-    {
+    let mut state = State::load(dir)?;
+    if state.faults.iter().any(|one| one.name == name && one.at_work()) {
         return Err(LabError::Refused(format!("{name} is at work already; `warroom lab heal` ends it")));
     }
-    state.faults.retain(|one| one.name != name);
-    state.faults.push(FaultRecord { name: name.to_owned(), process: None });
-    state.save(dir)?;
+    let mut process = None;
     match fault.how {
         How::Flag => {
             let flag = flags(dir).join(name);
@@ -94,10 +88,13 @@ pub fn cause(dir: &Path, name: &str) -> Result<&'static Fault, LabError> {
         How::Stop(part) => record(&state, part)?.end(Signal::TERM, Duration::from_secs(5)),
         How::Replace(part) => {
             record(&state, part)?.end(Signal::TERM, Duration::from_secs(5));
-            start(dir, &mut state, name)?;
+            process = Some(role(dir, &state, name)?.let_go());
         }
-        How::Child => start(dir, &mut state, name)?,
+        How::Child => process = Some(role(dir, &state, name)?.let_go()),
     }
+    state.faults.retain(|one| one.name != name);
+    state.faults.push(FaultRecord { name: name.to_owned(), process });
+    state.save(dir)?;
     Ok(fault)
 }
 
@@ -106,8 +103,8 @@ pub fn cause(dir: &Path, name: &str) -> Result<&'static Fault, LabError> {
 /// # Errors
 /// There is no lab, or a part does not come back.
 pub fn heal(dir: &Path) -> Result<Vec<String>, LabError> {
-    let mut state = State::load(dir)?;
     let _held = lock(dir)?;
+    let mut state = State::load(dir)?;
     for flag in fs::read_dir(flags(dir)).into_iter().flatten().flatten() {
         fs::remove_file(flag.path()).ok();
     }
@@ -125,14 +122,6 @@ pub fn heal(dir: &Path) -> Result<Vec<String>, LabError> {
     }
     state.save(dir)?;
     Ok(faults.into_iter().map(|fault| fault.name).collect())
-}
-
-fn start(dir: &Path, state: &mut State, name: &str) -> Result<(), LabError> {
-    let record = role(dir, state, name)?.let_go();
-    if let Some(fault) = state.faults.iter_mut().find(|fault| fault.name == name) {
-        fault.process = Some(record);
-    }
-    state.save(dir)
 }
 
 fn record<'a>(state: &'a State, part: &str) -> Result<&'a ProcessRecord, LabError> {

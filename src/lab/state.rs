@@ -50,16 +50,21 @@ pub struct FaultRecord {
     pub process: Option<ProcessRecord>,
 }
 
+impl FaultRecord {
+    /// Whether it still does damage; a lock holder that was terminated does not.
+    #[must_use]
+    pub fn at_work(&self) -> bool {
+        self.process.as_ref().is_none_or(ProcessRecord::alive)
+    }
+}
+
 impl State {
     /// Reads the state of the lab in `dir`.
     ///
     /// # Errors
     /// There is no lab, it belongs to somebody else, or its file is damaged.
     pub fn load(dir: &Path) -> Result<Self, LabError> {
-        if !ours(dir) {
-            let dir = dir.display();
-            return Err(LabError::Refused(format!("no lab of yours in {dir}; `warroom lab up` starts one")));
-        }
+        refuse_foreign(dir)?;
         let path = dir.join(STATE);
         let text = fs::read(&path).map_err(LabError::file("read", &path))?;
         serde_json::from_slice(&text).map_err(|why| {
@@ -115,8 +120,17 @@ pub(super) fn ours(dir: &Path) -> bool {
     fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir() && meta.uid() == me && meta.mode() & 0o022 == 0)
 }
 
+fn refuse_foreign(dir: &Path) -> Result<(), LabError> {
+    if ours(dir) {
+        return Ok(());
+    }
+    let dir = dir.display();
+    Err(LabError::Refused(format!("no lab of yours in {dir}; `warroom lab up` starts one")))
+}
+
 /// Holds everybody else off the lab until it is dropped.
 pub(super) fn lock(dir: &Path) -> Result<File, LabError> {
+    refuse_foreign(dir)?;
     let path = dir.join("lock");
     let file =
         File::options().create(true).append(true).open(&path).map_err(LabError::file("open", &path))?;
