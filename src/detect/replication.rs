@@ -31,9 +31,11 @@ fn judge(view: &View<'_>, id: &TargetId, sample: &DatabaseSample) -> Option<Asse
         );
     }
     if fed.is_empty() {
-        return sample
-            .in_recovery
-            .then(|| it.unknown("a standby that receives no log: its delay cannot be told"));
+        return sample.in_recovery.then(|| {
+            it.unknown(
+                "a standby whose delay cannot be told: it receives no log, or has replayed nothing yet",
+            )
+        });
     }
     let worst =
         fed.iter().filter_map(|one| lag(one).map(|lag| (lag, *one))).max_by(|a, b| a.0.total_cmp(&b.0));

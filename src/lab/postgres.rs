@@ -22,6 +22,9 @@ pub struct Settings {
     pub server: Vec<(String, String)>,
     /// Statements for the database `app`, one a line each, run as the superuser before the server starts.
     pub setup: Vec<String>,
+    /// Port of a server to follow as a standby, with its roles and data; it must allow a walsender
+    /// (`wal_level=replica`, `max_wal_senders`), and `setup` is not run.
+    pub standby_of: Option<u16>,
 }
 
 /// A running PostgreSQL; dropping it ends it. Roles: `postgres` (superuser), `app` (owns the database
@@ -70,7 +73,12 @@ pub(super) fn start_in(dir: &Path, settings: &Settings) -> Result<(Process, Plac
         std::os::unix::fs::chown(&home, Some(user.uid), Some(user.gid))
             .map_err(LabError::file("hand over", &home))?;
     }
-    initialise(&bin, &home, dir, settings)?;
+    match settings.standby_of {
+        None => initialise(&bin, &home, settings)?,
+        Some(primary) => copy_of(&bin, &home, primary)?,
+    }
+    // Written by root into a folder it may pass through; the server only appends.
+    fs::write(dir.join("postgres.log"), "").map_err(LabError::file("write", dir.join("postgres.log")))?;
     let mut attempts = 0;
     loop {
         attempts += 1;
@@ -89,7 +97,7 @@ pub(super) fn start_again(dir: &Path, place: &Place, settings: &Settings) -> Res
     start_on(&bin, &place.sockets, dir, place.port, settings)
 }
 
-fn initialise(bin: &Path, home: &Path, dir: &Path, settings: &Settings) -> Result<(), LabError> {
+fn initialise(bin: &Path, home: &Path, settings: &Settings) -> Result<(), LabError> {
     let mut initdb = command(&bin.join("initdb"), home);
     initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]);
     run(initdb.arg(home.join("data")), "")?;
@@ -99,9 +107,14 @@ fn initialise(bin: &Path, home: &Path, dir: &Path, settings: &Settings) -> Resul
         setup.push("CREATE EXTENSION pg_stat_statements".into());
     }
     setup.extend(settings.setup.iter().cloned());
-    single(bin, home, "app", &setup)?;
-    // Written by root into a folder it may pass through; the server only appends.
-    fs::write(dir.join("postgres.log"), "").map_err(LabError::file("write", dir.join("postgres.log")))
+    single(bin, home, "app", &setup)
+}
+
+/// A copy of a running server that will follow it.
+fn copy_of(bin: &Path, home: &Path, primary: u16) -> Result<(), LabError> {
+    let mut backup = command(&bin.join("pg_basebackup"), home);
+    backup.args(["-h", "127.0.0.1", "-U", "postgres", "-c", "fast", "-X", "stream", "-R", "--no-sync", "-p"]);
+    run(backup.arg(primary.to_string()).arg("-D").arg(home.join("data")), "")
 }
 
 fn roles() -> Vec<String> {

@@ -35,6 +35,7 @@ pub(super) fn postgres(bin_dir: Option<&Path>) -> Settings {
         bin_dir: bin_dir.map(Path::to_owned),
         server: server.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         setup: setup.to_vec(),
+        standby_of: None,
     }
 }
 

@@ -6,7 +6,8 @@ use sqlx::Connection as _;
 use tokio::time::{Instant, timeout};
 use warroom::config::TargetSpec;
 use warroom::lab::free_port;
-use warroom::model::{BackendState, PollErrorKind, Severity, TargetId};
+use warroom::lab::postgres::{Settings, start_with};
+use warroom::model::{BackendState, DatabaseSample, PollErrorKind, Severity, TargetId};
 use warroom::sources::KINDS;
 
 use crate::postgres::{Client, accounts, backend, poll, poll_until, server, source, spec, waiters};
@@ -216,4 +217,43 @@ async fn a_lock_on_every_table_never_holds_a_poll_up() {
         let sample = timeout(Duration::from_secs(1), poll(&mut source)).await.expect("held up").unwrap();
         assert!(sample.missing.is_empty(), "{:?}", sample.missing);
     }
+}
+
+#[tokio::test]
+async fn a_standby_is_polled_and_its_primary_tells_how_far_it_is_behind() {
+    let feeding = [("wal_level", "replica"), ("max_wal_senders", "4"), ("hot_standby", "on")];
+    let primary = server(&feeding);
+    accounts(&primary).await;
+    let standby = start_with(&Settings {
+        server: feeding.map(|(name, value)| (name.into(), value.into())).to_vec(),
+        standby_of: Some(primary.port()),
+        ..Settings::default()
+    })
+    .unwrap();
+    let mut of_primary = source(&spec(&primary));
+    let sample = poll_until(&mut of_primary, "a fed standby", |sample| {
+        sample.replicas.iter().any(|one| one.state.as_str() == "streaming" && one.lag_bytes.is_some())
+    })
+    .await;
+    assert!(!sample.in_recovery && sample.replay_lag.is_none());
+    let mut of_standby = source(&spec(&standby));
+    let caught_up = |sample: &DatabaseSample| sample.replay_lag == Some(0.0);
+    let sample = poll_until(&mut of_standby, "a standby that has caught up", caught_up).await;
+    assert!(sample.in_recovery && sample.missing.is_empty(), "{:?}", sample.missing);
+
+    // What is replayed is held up by a reader: the standby falls behind and says so.
+    let mut migrate = Client::new(&primary, "migrate").await;
+    // A delay is told from the first transaction that was replayed on.
+    migrate.run("insert into accounts values (11, 0)").await;
+    let mut reader = Client::new(&standby, "report").await;
+    reader.run("begin; lock table accounts in access share mode").await;
+    migrate.run("alter table accounts add column extra int").await;
+    let waits = |sample: &DatabaseSample| {
+        sample.backends.iter().any(|one| one.kind.as_str() == "startup" && one.waits_for_lock())
+    };
+    poll_until(&mut of_standby, "a replay that waits", waits).await;
+    let behind = |sample: &DatabaseSample| sample.replay_lag.is_some_and(|lag| lag > 0.2);
+    poll_until(&mut of_standby, "a standby that is behind", behind).await;
+    reader.run("rollback").await;
+    poll_until(&mut of_standby, "a standby that has caught up again", caught_up).await;
 }
