@@ -58,7 +58,10 @@ pub(super) fn suggestion<'a>(given: &str, known: impl IntoIterator<Item = &'a st
     let limit = given.chars().count() / 3 + 1;
     known
         .into_iter()
-        .map(|name| (distance(&given.to_lowercase(), name), name))
+        .map(|name| {
+            let cut_short = given.len() >= 3 && name.starts_with(given);
+            (if cut_short { 1 } else { distance(&given.to_lowercase(), name) }, name)
+        })
         .filter(|(far, _)| *far <= limit)
         .min()
         .map(|(_, name)| name)

@@ -1,7 +1,9 @@
 //! One binary for all integration tests: they start their own real servers on free loopback ports.
 
 mod blocking;
+mod config;
 mod host;
+mod journal;
 mod lab;
 mod lab_faults;
 mod postgres;
