@@ -1,5 +1,8 @@
 //! The config files under tests/configs: the good are read to the last value, each bad one is refused in these very words.
 
+#![expect(clippy::expect_used, reason = "a fixture that cannot be read fails the test")]
+
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -7,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use warroom::config::{
-    Config, ConfigError, ConfirmRule, Flags, Known, Surroundings, discover_in, find, load, read,
+    Config, ConfigError, ConfirmRule, Flags, Known, Secret, Surroundings, discover_in, find, load, read,
 };
 use warroom::model::Resource;
 
@@ -43,7 +46,7 @@ fn every_wrong_file_is_refused_with_line_key_why_and_what_is_right() {
     for name in &names {
         let error = read_named("invalid", name, &no_env).expect_err(name);
         assert!(!error.to_string().contains("s3cret"), "{name} tells a password");
-        told.push_str(&format!("{error}\n"));
+        writeln!(told, "{error}").expect("text");
     }
     insta::assert_snapshot!(told);
 }
@@ -58,7 +61,7 @@ fn a_full_file_is_read_to_the_last_value() {
     );
     assert!(config.environment.read_only);
     let primary = &config.targets[1];
-    assert_eq!(primary.url.as_ref().map(|url| url.expose()), Some("postgres://warroom:s3cret@10.0.0.5/app"));
+    assert_eq!(primary.url.as_ref().map(Secret::expose), Some("postgres://warroom:s3cret@10.0.0.5/app"));
     assert_eq!((primary.every, primary.timeout), (Duration::from_millis(500), Duration::from_secs(3)));
     assert_eq!((primary.slow_after, primary.line), (Duration::from_millis(1500), Some(14)));
     assert_eq!(config.targets[2].endpoint(), "postgres://10.0.0.9/app");

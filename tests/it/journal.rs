@@ -1,5 +1,7 @@
 //! The journal on a real file system: shared, torn, full, forbidden.
 
+#![expect(clippy::expect_used, reason = "a fixture that cannot be made fails the test")]
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
