@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::actions::{ACTIONS, Action, ProgressSink, StopFlag};
-use crate::config::Config;
+use crate::actions::{ACTIONS, Action, PostgresActions, ProgressSink, StopFlag};
+use crate::config::{Config, TargetSpec};
 use crate::feed::Clock;
 use crate::journal::{Intended, Journal};
 use crate::model::{
-    Confirm, Intent, Mark, Outcome, OutcomeKind, Plan, PlanId, PlanLine, Refusal, SafeText, TargetId,
+    BackendKey, Confirm, Intent, Mark, Outcome, OutcomeKind, Plan, PlanId, PlanLine, Refusal, SafeText,
+    TargetId,
 };
 
 /// Longest a plan may take to read.
@@ -61,6 +62,45 @@ impl Hands {
         Ok(plan)
     }
 
+    /// The session that has this pid now, for who knows no more of it.
+    ///
+    /// # Errors
+    /// There is none, or the target cannot be asked.
+    pub async fn backend(&self, target: &TargetId, pid: i32) -> Result<BackendKey, Refusal> {
+        self.postgres(target)?.backend(pid).await
+    }
+
+    /// The sessions whose end frees most.
+    ///
+    /// # Errors
+    /// Nobody waits, nobody can be named, or the target cannot be asked.
+    pub async fn root_blocker(&self, target: &TargetId) -> Result<Vec<BackendKey>, Refusal> {
+        self.postgres(target)?.root_blocker().await
+    }
+
+    fn postgres(&self, target: &TargetId) -> Result<PostgresActions, Refusal> {
+        let spec = self.spec(target)?;
+        if spec.kind == "postgres" {
+            Ok(PostgresActions::new(spec))
+        } else {
+            Err(Refusal::refused(&format!("{target} is no PostgreSQL: its kind is {}", spec.kind)))
+        }
+    }
+
+    fn spec(&self, id: &TargetId) -> Result<&TargetSpec, Refusal> {
+        let spec = self.config.target(id).ok_or_else(|| {
+            let known: Vec<_> = self.config.targets.iter().map(|spec| spec.id.as_str()).collect();
+            Refusal::refused(&format!(
+                "there is no target {id} in the config; known are {}",
+                known.join(", ")
+            ))
+        })?;
+        match &spec.broken {
+            Some(why) => Err(Refusal::failed(why)),
+            None => Ok(spec),
+        }
+    }
+
     /// Writes the intent down, carries it out, and writes down what came of it.
     pub async fn act(&self, plan: Plan, progress: ProgressSink, stop: StopFlag) -> Outcome {
         let id = plan.id.clone();
@@ -94,13 +134,7 @@ impl Hands {
         if let Some(action) = known.get(id) {
             return Ok(action.clone());
         }
-        let spec = self
-            .config
-            .target(id)
-            .ok_or_else(|| Refusal::refused(&format!("there is no target {id} in the config")))?;
-        if let Some(why) = &spec.broken {
-            return Err(Refusal::failed(why));
-        }
+        let spec = self.spec(id)?;
         let (_, make) = ACTIONS.iter().find(|(kind, _)| *kind == spec.kind).ok_or_else(|| {
             Refusal::refused(&format!("nothing can be done to a target of kind {}", spec.kind))
         })?;

@@ -26,3 +26,23 @@ pub fn judge(config: &Config) -> Judge {
     let own = config.targets.iter().map(|spec| (spec.id.clone(), spec.thresholds.clone()));
     Judge::new(config.thresholds.clone(), own)
 }
+
+/// The names a config may use.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Kinds of target.
+    pub kinds: Vec<&'static str>,
+    /// Commands a key can be bound to.
+    pub commands: Vec<&'static str>,
+    /// Themes.
+    pub themes: Vec<&'static str>,
+}
+
+/// The names a config may use, from the tables that own them.
+pub fn known() -> Names {
+    Names {
+        kinds: crate::sources::KINDS.iter().map(|kind| kind.name).collect(),
+        commands: crate::app::COMMANDS.iter().map(|info| info.name).collect(),
+        themes: Vec::new(),
+    }
+}

@@ -4,6 +4,7 @@ mod blocking;
 mod config;
 mod host;
 mod journal;
+mod incidents;
 mod lab;
 mod lab_faults;
 mod postgres;
