@@ -43,6 +43,6 @@ pub fn known() -> Names {
     Names {
         kinds: crate::sources::KINDS.iter().map(|kind| kind.name).collect(),
         commands: crate::app::COMMANDS.iter().map(|info| info.name).collect(),
-        themes: Vec::new(),
+        themes: crate::view::Theme::names().collect(),
     }
 }

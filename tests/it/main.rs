@@ -3,8 +3,8 @@
 mod blocking;
 mod config;
 mod host;
-mod journal;
 mod incidents;
+mod journal;
 mod lab;
 mod lab_faults;
 mod postgres;
