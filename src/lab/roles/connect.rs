@@ -23,13 +23,15 @@ pub(super) async fn connection(options: &PgConnectOptions) -> Result<PgConnectio
     options.connect().await.map_err(|why| format!("postgres: {why}"))
 }
 
-/// The pool of one process: two connections at rest, at most `most`.
+/// The pool of one process: two connections at rest, at most `most`. The pool hands its connections out in
+/// turn, so that under a load none is ever idle for long; only their age lets it shrink after an incident.
 pub(super) fn pool(port: u16, application_name: &str, most: u32) -> PgPool {
     PgPoolOptions::new()
         .min_connections(2)
         .max_connections(most)
         .acquire_timeout(Duration::from_secs(30))
         .idle_timeout(Duration::from_secs(5))
+        .max_lifetime(Duration::from_secs(10))
         .test_before_acquire(false)
         .connect_lazy_with(options(port, application_name))
 }
