@@ -12,10 +12,50 @@ pub struct QueueSample {
     pub queues: Vec<Queue>,
     /// Workers alive that serve any queue of the target, where the technology tells.
     pub workers: Option<u32>,
+    /// What the technology counts for all queues together only.
+    pub shared: SharedCounts,
     /// Queues left out because of the row cap.
     pub left_out: u32,
     /// What could not be read, and why.
     pub missing: Vec<Missing>,
+}
+
+/// Counts that belong to all queues of a target together. What is counted by queue is `None` here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SharedCounts {
+    /// Jobs taken and not finished.
+    pub in_flight: Option<u64>,
+    /// Of those, jobs taken so long ago that they will be handed out again.
+    pub orphaned: Option<u64>,
+    /// Jobs for later.
+    pub scheduled: Option<u64>,
+    /// Of those, jobs whose time has passed.
+    pub overdue: Option<u64>,
+    /// Failed jobs that will be tried again.
+    pub retry: Option<u64>,
+    /// Failed jobs that will not.
+    pub dead: Option<u64>,
+    /// Jobs ever taken out, cumulative.
+    pub processed: Option<u64>,
+    /// Jobs ever failed, cumulative.
+    pub failed: Option<u64>,
+}
+
+impl SharedCounts {
+    /// Gives the counts to the queue where there is only one: then they are its own.
+    pub fn give_to_only(&mut self, queues: &mut [Queue]) {
+        let [queue] = queues else { return };
+        queue.in_flight = queue.in_flight.or(self.in_flight);
+        queue.orphaned = queue.orphaned.or(self.orphaned);
+        queue.scheduled = queue.scheduled.or(self.scheduled);
+        queue.overdue = queue.overdue.or(self.overdue);
+        queue.retry = queue.retry.or(self.retry);
+        queue.dead = queue.dead.or(self.dead);
+        queue.processed = queue.processed.or(self.processed);
+        queue.failed = queue.failed.or(self.failed);
+        *self = Self::default();
+    }
 }
 
 /// One queue. A count the technology does not offer is `None`, never 0.

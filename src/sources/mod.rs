@@ -1,17 +1,29 @@
 //! Ask and answer: one folder a kind. Reads only; knows config and model, never a sibling, a store or an action.
 
+mod celery;
 pub mod haproxy;
 mod heads;
 pub mod host;
 mod postgres;
 mod redis;
 mod redis_list;
+mod redis_stream;
 mod resp;
 mod rq;
+mod sidekiq;
 mod source;
 
 pub use source::{BoxFuture, Kind, Source};
 
 /// Every kind of target there is; a new one is a folder and a line here.
-pub const KINDS: &[Kind] =
-    &[host::KIND, postgres::KIND, redis::KIND, rq::KIND, redis_list::KIND, haproxy::KIND];
+pub const KINDS: &[Kind] = &[
+    host::KIND,
+    postgres::KIND,
+    redis::KIND,
+    rq::KIND,
+    celery::KIND,
+    sidekiq::KIND,
+    redis_list::KIND,
+    redis_stream::KIND,
+    haproxy::KIND,
+];

@@ -56,6 +56,28 @@ impl Resp {
         self.opened
     }
 
+    /// The number of the database that is asked.
+    #[must_use]
+    pub(super) fn database(&self) -> i64 {
+        self.client.get_connection_info().redis_settings().db()
+    }
+
+    /// A further connection that listens for messages whose channel matches a pattern.
+    ///
+    /// # Errors
+    /// As for [`Self::ask`].
+    pub(super) async fn listen(&self, pattern: &str) -> Result<redis::aio::PubSub, PollError> {
+        let open = async {
+            let mut listener = self.client.get_async_pubsub().await?;
+            listener.psubscribe(pattern).await?;
+            Ok(listener)
+        };
+        match tokio::time::timeout(self.timeout, open).await {
+            Ok(opened) => opened.map_err(|error| self.explain(&error)),
+            Err(_) => Err(self.late()),
+        }
+    }
+
     /// Asks everything in one round trip, with a PING ahead of it.
     ///
     /// A kept connection that turns out to be dead is replaced once, so that a restarted server

@@ -1,0 +1,101 @@
+//! Celery's queues as Celery itself writes them, and its workers as they beat.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use warroom::lab;
+use warroom::model::{QueueAge, QueueSample};
+use warroom::sources::Source;
+
+use super::queues::{python, queue, queues};
+use super::redis::{source, spec};
+
+const APP: &str = r"
+import os
+from celery import Celery
+app = Celery('jobs', broker=os.environ['URL'])
+app.conf.broker_connection_retry_on_startup = True
+app.conf.task_ignore_result = True
+app.conf.broker_transport_options = {'queue_order_strategy': 'priority'}
+@app.task(name='add')
+def add(a, b): return a + b
+";
+
+/// A real worker; it is ended with the test.
+struct Worker(Child);
+
+impl Worker {
+    fn start(url: &str) -> Self {
+        let program = format!(
+            "{APP}\napp.worker_main(['worker', '--pool', 'solo', '-Q', 'celery,mail', '-n', 'w1@h', '--loglevel', 'ERROR'])"
+        );
+        let python = std::env::var("WARROOM_TEST_PYTHON").unwrap();
+        let mut command = Command::new(python);
+        command.arg("-c").arg(program).env("URL", url).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+async fn until(source: &mut Box<dyn Source>, what: &str, met: impl Fn(&QueueSample) -> bool) -> QueueSample {
+    let began = Instant::now();
+    loop {
+        let sample = queues(source).await;
+        if met(&sample) {
+            return sample;
+        }
+        assert!(began.elapsed() < Duration::from_secs(40), "never {what}: {sample:?}");
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn celery_as_its_own_library_writes_it() {
+    let server = lab::redis::start(&[]).unwrap();
+    let url = server.url(3);
+    python(
+        &url,
+        &format!(
+            "{APP}
+for n in range(5): add.delay(1, 2)
+for n in range(2): add.apply_async((1, 2), priority=6)
+for n in range(3): add.apply_async((1, 2), queue='mail', headers={{'enqueued_at': __import__('time').time() - 100}})
+"
+        ),
+    );
+    let mut asked = source(&spec("celery", &url));
+    let sample = queues(&mut asked).await;
+    let names: Vec<_> = sample.queues.iter().map(|queue| queue.name.as_str()).collect();
+    assert_eq!(names, ["celery", "mail"]);
+    assert_eq!(queue(&sample, "celery").depth, 7, "the priorities count too");
+    assert!(matches!(queue(&sample, "celery").oldest, QueueAge::AtLeast(_)));
+    let QueueAge::Exact(age) = queue(&sample, "mail").oldest else { panic!("{sample:?}") };
+    assert!((99.0..140.0).contains(&age), "{age}");
+    // None heard is not none there.
+    assert_eq!((sample.workers, queue(&sample, "celery").workers), (None, None));
+    assert!(sample.missing.iter().any(|missing| missing.what.as_str() == "workers"));
+    sleep(Duration::from_millis(300)).await;
+    let sample = queues(&mut asked).await;
+    assert!(queue(&sample, "celery").oldest.seconds().unwrap() >= 0.25, "the head has not moved");
+
+    let worker = Worker::start(&url);
+    let sample = until(&mut asked, "drained", |sample| {
+        sample.workers == Some(1) && sample.queues.iter().all(|queue| queue.depth == 0)
+    })
+    .await;
+    assert_eq!(queue(&sample, "mail").oldest, QueueAge::Empty);
+    until(&mut asked, "counted", |sample| sample.shared.processed == Some(10)).await;
+
+    drop(worker);
+    python(&url, &format!("{APP}\nadd.delay(3, 4)"));
+    let sample = until(&mut asked, "seen to be gone", |sample| sample.workers == Some(0)).await;
+    assert_eq!((queue(&sample, "celery").depth, queue(&sample, "celery").workers), (1, Some(0)));
+}
