@@ -17,4 +17,5 @@ mod queues;
 mod queues_celery;
 mod redis;
 mod redis_clear;
+mod redis_detect;
 mod tidy;
