@@ -1,228 +1,244 @@
-//! `warroom kill`, `clear` and `mark`: plan, ask, act, tell.
+//! `kill`, `clear` and `mark`: plan, show, ask, write down, act, tell.
 
-use std::fmt::Write as _;
+use std::io::{BufRead, IsTerminal};
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
-use super::args::{ActArgs, ClearArgs, KillArgs, MarkArgs};
-use super::context::{Context, block_on};
-use super::{Failure, out};
-use crate::actions::StopFlag;
-use crate::model::{Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal};
+use super::args::{ClearArgs, Consent, Global, KillArgs, MarkArgs};
+use super::end::{End, Fail, say};
+use super::plan_text::{print_plan, show_progress};
+use super::run::{config, env, quiet_config, runtime};
+use super::signal;
+use crate::config::{Config, find};
+use crate::journal::{Author, Journal, actor};
+use crate::model::{BackendKey, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText};
+use crate::shell::clock;
 use crate::shell::perform::Hands;
+use crate::shell::perform::StopFlag;
 
-pub(super) fn kill(args: &KillArgs, context: &Context) -> Result<u8, Failure> {
-    block_on(async {
-        let hands = context.hands();
-        let intent = match whom(args, &hands).await {
-            Ok(intent) => intent,
-            Err(refusal) => return told(&Answer::refusal(&refusal, args.pid), args.how),
-        };
-        carry_out(&hands, intent, args.how).await
-    })?
-}
+/// How often a plan that changed under the operator's eyes is shown again.
+const ASKS: u32 = 3;
 
-async fn whom(args: &KillArgs, hands: &Hands) -> Result<Intent, Refusal> {
-    use crate::model::BackendKey;
+/// Ends a session, or cancels its statement.
+pub(super) fn kill(global: &Global, args: &KillArgs) -> Result<End, Fail> {
+    let config = config(global)?;
+    let hands = hands(&config);
+    let runtime = runtime()?;
     let target = args.target.clone();
-    let backends = match (args.pid, args.started) {
-        (Some(pid), Some(started)) => vec![BackendKey { pid, started }],
-        (Some(pid), None) => vec![hands.backend(&target, pid).await?],
-        (None, _) => hands.root_blocker(&target).await?,
-    };
-    Ok(match (args.cancel, backends.as_slice()) {
-        (true, [backend]) => Intent::CancelBackend { target, backend: *backend, query_start: None },
-        _ => Intent::TerminateBackend { target, backends },
-    })
+    let end = runtime.block_on(async {
+        let known = args.pid.zip(args.started).map(|(pid, started)| vec![BackendKey { pid, started }]);
+        let backends = match known {
+            Some(backends) => Ok(backends),
+            None => hands.sessions(&target, args.pid).await,
+        };
+        let intent = backends.and_then(|backends| match (args.cancel, backends.as_slice()) {
+            (false, _) => Ok(Intent::TerminateBackend { target, backends }),
+            (true, [backend]) => Ok(Intent::CancelBackend { target, backend: *backend, query_start: None }),
+            (true, _) => Err(Refusal::refused(
+                "several sessions hold it together; cancelling one frees nobody: name one by --pid, or end them",
+            )),
+        });
+        perform(&hands, intent, args.consent).await
+    });
+    runtime.shutdown_background();
+    end
 }
 
-pub(super) fn clear(args: &ClearArgs, context: &Context) -> Result<u8, Failure> {
-    let refuse = |says: String| told(&Answer::refusal(&Refusal::refused(&says), None), args.how);
-    let Some(spec) = context.config.target(&args.target) else {
-        return refuse(format!("there is no target {} in the config", args.target));
-    };
-    let Some(namespace) = spec.namespaces.iter().find(|it| it.name == args.namespace) else {
-        let names: Vec<_> = spec.namespaces.iter().map(|it| it.name.as_str()).collect();
-        return refuse(format!(
-            "{} has no namespace {:?}; {}",
-            args.target,
-            args.namespace,
-            if names.is_empty() {
-                "its config names none".into()
-            } else {
-                format!("known are {}", names.join(", "))
-            }
-        ));
-    };
-    let intent = Intent::ClearNamespace { target: args.target.clone(), namespace: namespace.clone() };
-    block_on(async { carry_out(&context.hands(), intent, args.how).await })?
+/// Clears one cache namespace.
+pub(super) fn clear(global: &Global, args: &ClearArgs) -> Result<End, Fail> {
+    let config = config(global)?;
+    let hands = hands(&config);
+    let intent = namespace(&config, args);
+    let runtime = runtime()?;
+    let end = runtime.block_on(perform(&hands, intent, args.consent));
+    runtime.shutdown_background();
+    end
 }
 
-pub(super) fn mark(args: &MarkArgs, context: &Context) -> Result<u8, Failure> {
+fn namespace(config: &Config, args: &ClearArgs) -> Result<Intent, Refusal> {
+    let Some(spec) = config.target(&args.target) else {
+        return Err(Refusal::refused(&format!("there is no target {} in the config", args.target)));
+    };
+    let found = spec.namespaces.iter().find(|namespace| namespace.name == args.namespace);
+    let Some(namespace) = found else {
+        let names: Vec<_> = spec.namespaces.iter().map(|namespace| namespace.name.as_str()).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let says =
+            format!("{} has no namespace {:?} in the config; it has {names}", args.target, args.namespace);
+        return Err(Refusal::refused(&says));
+    };
+    Ok(Intent::ClearNamespace { target: args.target.clone(), namespace: namespace.clone() })
+}
+
+/// Marks a deploy: nothing is asked, for it is made for scripts and touches no target.
+pub(super) fn mark(global: &Global, args: &MarkArgs) -> Result<End, Fail> {
+    let config = if find(&global.flags(), &env)?.is_some() {
+        quiet_config(global)?
+    } else {
+        // Without a config there is nothing to look for here: a mark needs only the journal.
+        let mut config = Config::default();
+        config.environment.read_only = global.read_only;
+        config.environment.read_only_from = "--read-only";
+        Arc::new(config)
+    };
+    let hands = hands(&config);
+    let runtime = runtime()?;
     let intent = Intent::MarkDeploy { label: args.label.clone(), note: args.note.clone() };
-    // A mark touches nothing: a deploy script is not asked.
-    let how = ActArgs { dry_run: false, yes: true, json: args.json };
-    block_on(async { carry_out(&context.hands(), intent, how).await })?
+    let consent = Consent { dry_run: false, yes: true, form: args.form };
+    let end = runtime.block_on(perform(&hands, Ok(intent), consent));
+    runtime.shutdown_background();
+    end
 }
 
-async fn carry_out(hands: &Hands, intent: Intent, how: ActArgs) -> Result<u8, Failure> {
-    let plan = match hands.plan(&intent).await {
-        Ok(plan) => plan,
-        Err(refusal) => return told(&Answer::refusal(&refusal, pid(&intent)), how),
+fn hands(config: &Arc<Config>) -> Hands {
+    let author = Author { actor: actor(&env), environment: config.environment.name.clone() };
+    let journal = Journal::place(config.journal.as_deref(), &env)
+        .map(|path| Journal::new(path, author))
+        .map_err(|err| err.to_string());
+    Hands::new(config.clone(), journal, clock::now)
+}
+
+/// The one way an action of the command line goes.
+async fn perform(hands: &Hands, intent: Result<Intent, Refusal>, consent: Consent) -> Result<End, Fail> {
+    let json = consent.form.json;
+    let looked = match &intent {
+        Ok(intent) => hands.plan(intent).await.map(|plan| (intent, plan)),
+        Err(refusal) => Err(refusal.clone()),
     };
-    if how.dry_run {
-        if how.json {
-            out::json(&Preview {
-                outcome: "nothing_to_do",
-                dry_run: true,
-                says: says_plan(&plan),
-                plan: &plan,
-            })?;
+    let (intent, mut plan) = match looked {
+        Ok(looked) => looked,
+        Err(refusal) => return ended(&refusal_outcome(&refusal), None, json),
+    };
+    if consent.dry_run {
+        return if json {
+            End::json(&json!({ "dry_run": true, "says": plan.title, "plan": plan }), 0)
         } else {
-            out::print(&shown(&plan))?;
-        }
-        return Ok(OutcomeKind::NothingToDo.exit_code());
+            Ok(End::new(format!("{}\nNothing was touched (--dry-run).\n", print_plan(&plan)), 0))
+        };
     }
-    if !how.yes {
-        if !how.json {
-            out::note(&shown(&plan));
-        }
-        if let Err(says) = confirmed(&plan) {
-            return told(&Answer::refusal(&Refusal::refused(&says), pid(&intent)), how);
+    if !consent.yes {
+        match ask(hands, intent, plan).await {
+            Ok(meant) => plan = meant,
+            Err(refusal) => return ended(&refusal_outcome(&refusal), None, json),
         }
     }
-    let outcome = run(hands, plan, how).await;
-    told(&Answer::outcome(&outcome, pid(&intent)), how)
+    let outcome = act(hands, plan.clone()).await;
+    ended(&outcome, Some(&plan), json)
 }
 
-/// Acts; the first interrupt asks a long act to stop at its next safe point.
-async fn run(hands: &Hands, plan: Plan, how: ActArgs) -> Outcome {
+/// Shows the plan and waits for a yes; a plan that has changed meanwhile is shown anew.
+async fn ask(hands: &Hands, intent: &Intent, mut plan: Plan) -> Result<Plan, Refusal> {
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Err(Refusal::refused("there is no terminal to ask on; --yes goes on without asking"));
+    }
+    for _ in 0..ASKS {
+        say(&print_plan(&plan));
+        let (question, right) = match &plan.confirm {
+            Confirm::Key => (format!("{}? [y/N]", plan.verb), "y"),
+            Confirm::Name(name) => (format!("{}? type {name} to go on:", plan.verb), name.as_str()),
+        };
+        say(&question);
+        let said = tokio::select! {
+            said = answer() => said,
+            _ = signal::ended() => String::new(),
+        };
+        let agreed = said == right || (right == "y" && matches!(said.as_str(), "Y" | "yes"));
+        if !agreed {
+            return Err(Refusal::refused("not confirmed: nothing was done"));
+        }
+        let fresh = hands.plan(intent).await?;
+        if fresh.identity == plan.identity {
+            return Ok(fresh);
+        }
+        say("It has changed meanwhile; look again.");
+        plan = fresh;
+    }
+    Err(Refusal::refused("it changes faster than it can be confirmed; --yes acts on it as it is then"))
+}
+
+/// One line from the terminal, read on a thread of its own so that a signal can end the wait.
+async fn answer() -> String {
+    let (tell, mut told) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        tell.blocking_send(read.map(|_| line.trim().to_owned()).unwrap_or_default()).ok();
+    });
+    told.recv().await.unwrap_or_default()
+}
+
+/// Acts, shows how far it is, and stops at the next safe point when asked to.
+async fn act(hands: &Hands, plan: Plan) -> Outcome {
+    let (sink, mut progress) = mpsc::channel(16);
     let stop = StopFlag::default();
-    let (sink, mut progress) = mpsc::channel(8);
-    let act = hands.act(plan, sink, stop.clone());
-    tokio::pin!(act);
-    let mut listening = true;
+    let acting = hands.act(plan, sink, stop.clone());
+    tokio::pin!(acting);
+    let shown = std::io::stderr().is_terminal();
     loop {
         tokio::select! {
-            outcome = &mut act => return outcome,
-            told = progress.recv(), if listening => match told {
-                Some(told) if !how.json => out::note(told.says.as_str()),
-                Some(_) => {}
-                None => listening = false,
-            },
-            pressed = tokio::signal::ctrl_c() => {
-                if pressed.is_ok() {
-                    stop.stop();
-                }
+            outcome = &mut acting => return outcome,
+            Some(at) = progress.recv() => if shown { show_progress(&at) },
+            _ = signal::ended(), if !stop.is_stopped() => {
+                say("stopping at the next safe point");
+                stop.stop();
             }
         }
     }
 }
 
-fn confirmed(plan: &Plan) -> Result<(), String> {
-    let nobody = "nothing was done: there is no terminal to ask on; add --yes";
-    match &plan.confirm {
-        Confirm::Key => {
-            let answer = out::ask(&format!("{}? y/N", plan.verb)).ok_or(nobody)?;
-            if matches!(answer.as_str(), "y" | "Y" | "yes") { Ok(()) } else { Err("nothing was done".into()) }
+fn refusal_outcome(refusal: &Refusal) -> Outcome {
+    Outcome::new(crate::model::PlanId(String::new()), refusal.kind, refusal.says.as_str())
+}
+
+/// What came of it, as text or as JSON, and the exit code.
+fn ended(outcome: &Outcome, plan: Option<&Plan>, json: bool) -> Result<End, Fail> {
+    let code = outcome.kind.exit_code();
+    if json {
+        return End::json(&told(outcome, plan), code);
+    }
+    if outcome.kind == OutcomeKind::Done {
+        return Ok(End::new(format!("{}\n", outcome.says), code));
+    }
+    Err(Fail::new(code, &format!("{}: {}", outcome.kind.word().replace('_', " "), outcome.says)))
+}
+
+/// The outcome as the contract fixes it; fields are only ever added.
+fn told(outcome: &Outcome, plan: Option<&Plan>) -> Value {
+    let mut out = Map::new();
+    out.insert("outcome".into(), outcome.kind.word().into());
+    out.insert("says".into(), outcome.says.as_str().into());
+    let mut add = |key: &str, value: Value| out.insert(key.to_owned(), value);
+    if let Some(plan) = plan {
+        add("intent", plan.intent.name().into());
+        add("plan", plan.id.0.clone().into());
+        if let Some(target) = plan.intent.target() {
+            add("target", target.as_str().into());
         }
-        Confirm::Name(name) => {
-            let answer = out::ask(&format!("type {name} to {}:", plan.verb)).ok_or(nobody)?;
-            if answer == *name { Ok(()) } else { Err("nothing was done: the name is another".into()) }
+        match &plan.intent {
+            Intent::TerminateBackend { backends, .. } => {
+                add("pid", backends.first().map(|key| key.pid).into());
+                add("pids", backends.iter().map(|key| key.pid).collect::<Vec<_>>().into());
+                add("freed", outcome.freed.into());
+            }
+            Intent::CancelBackend { backend, .. } => {
+                add("pid", backend.pid.into());
+                add("freed", outcome.freed.into());
+            }
+            Intent::ClearNamespace { namespace, .. } => {
+                add("namespace", SafeText::new(&namespace.name).as_str().into());
+                add("matched", outcome.matched.into());
+                add("deleted", outcome.deleted.into());
+            }
+            Intent::MarkDeploy { label, .. } => {
+                add("id", outcome.mark.clone().into());
+                add("label", SafeText::new(label).as_str().into());
+            }
         }
-    }
-}
-
-fn shown(plan: &Plan) -> String {
-    let mut text = format!("{}\n", plan.title);
-    for line in &plan.lines {
-        writeln!(text, "  {:<9} {}", line.label, line.text).ok();
-    }
-    for warning in &plan.warnings {
-        writeln!(text, "  !         {warning}").ok();
-    }
-    if let Some(gentler) = &plan.gentler {
-        writeln!(text, "  gentler   {}", gentler.says).ok();
-    }
-    text
-}
-
-fn says_plan(plan: &Plan) -> String {
-    let lines: Vec<_> = plan.lines.iter().map(|line| format!("{} {}", line.label, line.text)).collect();
-    format!("{}: {}", plan.title, lines.join("; "))
-}
-
-fn pid(intent: &Intent) -> Option<i32> {
-    match intent {
-        Intent::TerminateBackend { backends, .. } => backends.first().map(|backend| backend.pid),
-        Intent::CancelBackend { backend, .. } => Some(backend.pid),
-        Intent::ClearNamespace { .. } | Intent::MarkDeploy { .. } => None,
-    }
-}
-
-#[derive(Serialize)]
-struct Preview<'a> {
-    outcome: &'static str,
-    dry_run: bool,
-    says: String,
-    plan: &'a Plan,
-}
-
-/// What an action prints with `--json`. Fields are only ever added.
-#[derive(Debug, Serialize)]
-struct Answer {
-    outcome: &'static str,
-    says: String,
-    #[serde(skip)]
-    code: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pid: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    freed: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    matched: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deleted: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-}
-
-impl Answer {
-    fn refusal(refusal: &Refusal, pid: Option<i32>) -> Self {
-        Self {
-            outcome: refusal.kind.word(),
-            says: refusal.says.to_string(),
-            code: refusal.kind.exit_code(),
-            pid,
-            freed: None,
-            matched: None,
-            deleted: None,
-            id: None,
+        if let Ok(steps) = serde_json::to_value(&outcome.steps) {
+            add("steps", steps);
         }
     }
-
-    fn outcome(outcome: &Outcome, pid: Option<i32>) -> Self {
-        Self {
-            outcome: outcome.kind.word(),
-            says: outcome.says.to_string(),
-            code: outcome.kind.exit_code(),
-            pid,
-            freed: outcome.freed,
-            matched: outcome.matched,
-            deleted: outcome.deleted,
-            id: outcome.mark.clone(),
-        }
-    }
-}
-
-fn told(answer: &Answer, how: ActArgs) -> Result<u8, Failure> {
-    if how.json {
-        out::json(answer)?;
-    } else if answer.code == 0 {
-        out::print(&format!("{}\n", answer.says))?;
-    } else {
-        out::error(&answer.says);
-    }
-    Ok(answer.code)
+    Value::Object(out)
 }

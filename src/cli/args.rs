@@ -1,156 +1,211 @@
-//! The words of the command line. Help, completions and the man page are printed from these.
+//! The words of the command line: completions, the man page and `--help` come from here too.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use super::lab::LabArgs;
-use crate::config::parse_duration;
+use crate::config::{Flags, parse_duration};
 use crate::model::{TargetId, Timestamp};
 
-const LOOKED_UP: &str = "Without a command it opens the console.
-Config: --config, $WARROOM_CONFIG, ./warroom.toml, $XDG_CONFIG_HOME/warroom/warroom.toml, \
-/etc/warroom/warroom.toml.
-With none it watches this machine and what it finds listening here.";
-
-/// Which resource is under pressure, what caused it, and which key fixes it.
-///
-#[derive(Debug, Parser)]
-#[command(name = "warroom", version, max_term_width = 100, after_help = LOOKED_UP)]
-pub(super) struct Args {
+/// A terminal war room: which resource is under pressure, what caused it, and which key fixes it
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "warroom",
+    version,
+    max_term_width = 100,
+    after_help = "Without a command the console opens.\n\nExit codes: 64 wrong usage, 78 wrong config; \
+                  check: 0 fine, 1 warning, 2 critical, 3 cannot be judged; \
+                  kill, clear, mark: 0 done, 4 refused or nothing to do, 1 failed."
+)]
+pub struct Words {
+    /// What holds for every command.
     #[command(flatten)]
-    pub(super) globals: Globals,
+    pub global: Global,
+    /// What to do; nothing opens the console.
     #[command(subcommand)]
-    pub(super) verb: Option<Verb>,
+    pub verb: Option<Verb>,
 }
 
-/// What every verb takes.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct Globals {
-    /// Config file
+/// What holds for every command.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// Config file [default: $WARROOM_CONFIG, ./warroom.toml, the XDG config folder, /etc/warroom]
     #[arg(long, value_name = "FILE", global = true)]
-    pub(super) config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
     /// No action is possible
     #[arg(long, global = true)]
-    pub(super) read_only: bool,
+    pub read_only: bool,
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Verb {
-    /// Poll, print the verdict; exit 2 critical, 3 something cannot be judged, 1 warning, 0 all is well
+impl Global {
+    /// As the config's loader takes it.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        Flags { config: self.config.clone(), read_only: self.read_only }
+    }
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Poll everything a few times and print the verdict
     Check(CheckArgs),
-    /// End a PostgreSQL session, or with --cancel its statement
+    /// End a PostgreSQL session, or cancel its statement
     Kill(KillArgs),
     /// Clear one cache namespace
     Clear(ClearArgs),
     /// Mark a deploy; made for deploy scripts
     Mark(MarkArgs),
-    /// What was done: intents and outcomes, deploy marks
+    /// Print what was done: intents, outcomes and deploy marks
     Journal(JournalArgs),
+    /// For each target: reachable, version, rights, what will not work and what mends it
+    Doctor(Form),
+    /// Write a commented starter config from what is found here
+    Init,
+    /// The settings in effect, or whether a config file is right
+    Config {
+        /// Which.
+        #[command(subcommand)]
+        ask: ConfigAsk,
+    },
     /// Real servers on loopback, broken on purpose
     Lab(LabArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page
+    Man,
+    /// One part of a running lab
     #[command(hide = true)]
     LabRole {
-        /// The lab's folder
+        /// The lab's folder.
         dir: PathBuf,
-        /// The role
+        /// The part.
         name: String,
     },
 }
 
-#[derive(Debug, clap::Args)]
-pub(super) struct CheckArgs {
-    /// How often to poll
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(super) samples: u32,
+/// How data is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Form {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// How many times to poll
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub samples: u32,
     /// Time from one poll to the next
     #[arg(long, value_name = "D", default_value = "1s", value_parser = duration)]
-    pub(super) interval: Duration,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// How an action is asked for.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct ActArgs {
-    /// Only say what would be touched
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Do it without asking
-    #[arg(long)]
-    pub(super) yes: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("whom").required(true).args(["pid", "root_blocker"])))]
-pub(super) struct KillArgs {
-    /// The server, by its id in the config
-    #[arg(long, value_name = "ID", value_parser = target)]
-    pub(super) target: TargetId,
-    /// The session's pid
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
-    pub(super) pid: Option<i32>,
-    /// Only if the session began then (RFC 3339, as `check --json` tells)
-    #[arg(long, value_name = "TIME", requires = "pid", value_parser = time)]
-    pub(super) started: Option<Timestamp>,
-    /// Whoever holds up most
-    #[arg(long, conflicts_with = "cancel")]
-    pub(super) root_blocker: bool,
-    /// Only cancel its statement
-    #[arg(long)]
-    pub(super) cancel: bool,
+    pub interval: Duration,
+    /// How to print.
     #[command(flatten)]
-    pub(super) how: ActArgs,
+    pub form: Form,
 }
 
-#[derive(Debug, clap::Args)]
-pub(super) struct ClearArgs {
+/// What every action takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Consent {
+    /// Say what would be touched, and touch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// `kill`.
+#[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("who").required(true).args(["pid", "root_blocker"]))]
+pub struct KillArgs {
+    /// The PostgreSQL target
+    #[arg(long, value_name = "T", value_parser = target)]
+    pub target: TargetId,
+    /// The session's process id on the server
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(1..))]
+    pub pid: Option<i32>,
+    /// Only if the session with that pid was started then (RFC 3339, as `check` prints it)
+    #[arg(long, value_name = "TIME", requires = "pid", value_parser = instant)]
+    pub started: Option<Timestamp>,
+    /// The session whose end frees the most
+    #[arg(long)]
+    pub root_blocker: bool,
+    /// Cancel its statement; the session lives on
+    #[arg(long)]
+    pub cancel: bool,
+    /// Asking and printing.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// `clear`.
+#[derive(Clone, Debug, Args)]
+pub struct ClearArgs {
     /// The namespace, by its name in the config
-    #[arg(value_name = "NAMESPACE")]
-    pub(super) namespace: String,
-    /// The cache, by its id in the config
-    #[arg(long, value_name = "ID", value_parser = target)]
-    pub(super) target: TargetId,
+    pub namespace: String,
+    /// The cache
+    #[arg(long, value_name = "T", value_parser = target)]
+    pub target: TargetId,
+    /// Asking and printing.
     #[command(flatten)]
-    pub(super) how: ActArgs,
+    pub consent: Consent,
 }
 
-#[derive(Debug, clap::Args)]
-pub(super) struct MarkArgs {
+/// `mark`.
+#[derive(Clone, Debug, Args)]
+pub struct MarkArgs {
     /// What is deployed, such as v8.1.2
-    #[arg(value_name = "LABEL")]
-    pub(super) label: String,
-    /// Free text
+    pub label: String,
+    /// Free text beside it
     #[arg(long, value_name = "TEXT", default_value = "")]
-    pub(super) note: String,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
+    pub note: String,
+    /// How to print.
+    #[command(flatten)]
+    pub form: Form,
 }
 
-#[derive(Debug, clap::Args)]
-pub(super) struct JournalArgs {
-    /// Only what is younger than this: 30m, 2h, 7d
+/// `journal`.
+#[derive(Clone, Debug, Args)]
+pub struct JournalArgs {
+    /// Only the last D, such as 2h or 7d
     #[arg(long, value_name = "D", value_parser = duration)]
-    pub(super) since: Option<Duration>,
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub(super) json: bool,
+    pub since: Option<Duration>,
+    /// How to print; JSON is one object a line.
+    #[command(flatten)]
+    pub form: Form,
+}
+
+/// What `config` is asked.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigAsk {
+    /// Print the settings in effect and where each came from; secrets are hidden
+    Show(Form),
+    /// Say whether the config is right, and what is wrong with it
+    Check(Form),
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| format!("{text:?} is no duration; write 500ms, 30s, 5m, 2h or 7d"))
+    parse_duration(text)
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| "write a number and its unit: 250ms, 1s, 2m, 1h, 7d".into())
 }
 
 fn target(text: &str) -> Result<TargetId, String> {
-    TargetId::parse(text).map_err(|error| error.to_string())
+    TargetId::parse(text).map_err(|err| err.to_string())
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| format!("{text:?} is no time; write it as 2026-01-31T13:49:02.118437Z"))
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "write it as RFC 3339: 2026-11-21T03:41:34.123457Z".into())
 }

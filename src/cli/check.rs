@@ -1,66 +1,81 @@
-//! `warroom check`: the verdict for scripts and for eyes.
+//! `warroom check`: the verdict, for scripts and for a glance.
 
 use std::fmt::Write as _;
 
-use super::args::CheckArgs;
-use super::context::{Context, block_on};
-use super::{Failure, out};
-use crate::journal::Reader;
-use crate::model::{At, Severity};
+use super::args::{CheckArgs, Global};
+use super::end::{End, Fail};
+use super::run::{config, env, runtime};
+use super::signal;
+use crate::journal::{Journal, Reader};
+use crate::model::{At, Finding, Severity};
 use crate::shell::check::{Report, check};
 use crate::shell::clock;
 
-pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<u8, Failure> {
-    let marks = marks(context);
-    let report = block_on(check(&context.config, marks, args.samples, args.interval, clock::now))?;
-    if args.json {
-        out::json(&report)?;
+/// Polls, judges and prints.
+pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<End, Fail> {
+    let config = config(global)?;
+    // Without a journal there are no marks; the verdict does not need them.
+    let marks = Journal::place(config.journal.as_deref(), &env)
+        .and_then(|path| Reader::read(&path))
+        .map(|reader| {
+            reader.entries.into_iter().filter_map(|it| it.mark.map(|mark| At { at: it.at, it: mark }))
+        })
+        .map(Iterator::collect)
+        .unwrap_or_default();
+    let runtime = runtime()?;
+    let report = runtime.block_on(async {
+        tokio::select! {
+            report = check(&config, marks, args.samples, args.interval, clock::now) => Ok(report),
+            code = signal::ended() => Err(Fail::new(code, "ended before the verdict")),
+        }
+    });
+    // A source may hang in a blocking call; nobody waits for it.
+    runtime.shutdown_background();
+    let report = report?;
+    if args.form.json {
+        End::json(&report, report.exit_code())
     } else {
-        out::print(&told(&report))?;
+        Ok(End::new(told(&report), report.exit_code()))
     }
-    Ok(report.exit_code())
 }
 
-/// Deploys of the last day: a verdict says what came shortly before it. Without a journal there are none.
-fn marks(context: &Context) -> Vec<At<crate::model::Mark>> {
-    let Ok(journal) = &context.journal else { return Vec::new() };
-    let since = clock::now().minus(std::time::Duration::from_secs(24 * 3600));
-    let entries = Reader::read(journal.path()).map(|reader| reader.since(since).entries).unwrap_or_default();
-    entries.into_iter().filter_map(|entry| entry.mark.map(|it| At { at: entry.at, it })).collect()
-}
-
+/// The report in words: findings root cause first, then what could not be asked.
 fn told(report: &Report) -> String {
-    let mut text = String::new();
-    let verdict = &report.verdict;
-    let place = match (&verdict.resource, &verdict.target) {
-        (Some(resource), Some(target)) => format!("{} on {target}: ", resource.headline()),
-        _ => String::new(),
-    };
-    writeln!(text, "{:<2} {place}{}", verdict.severity.glyph(), verdict.says).ok();
-    if let Some(remedy) = &verdict.remedy {
-        writeln!(text, "   {}", remedy.says).ok();
+    let mut out = String::new();
+    if report.findings.is_empty() {
+        writeln!(out, "{:<2} {}", report.verdict.severity.glyph(), report.verdict.says).ok();
+    }
+    for finding in &report.findings {
+        out.push_str(&one(finding));
+    }
+    for state in report.resources.iter().filter(|state| state.severity == Severity::Unknown) {
+        writeln!(out, "?  {} on {}: {}", state.resource, state.target, state.says).ok();
+    }
+    let up = report.targets.iter().filter(|target| target.state == "up").count();
+    writeln!(out, "   {} targets in {}: {up} up", report.targets.len(), report.environment).ok();
+    for target in report.targets.iter().filter(|target| target.state != "up") {
+        let why = target.error.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
+        writeln!(out, "   {} ({}) is {}: {why}", target.id, target.kind, target.state).ok();
+    }
+    out
+}
+
+fn one(finding: &Finding) -> String {
+    let mut out = format!(
+        "{:<2} {} on {}: {}\n",
+        finding.severity.glyph(),
+        finding.resource,
+        finding.target,
+        finding.says
+    );
+    if let Some(cause) = &finding.caused_by {
+        writeln!(out, "   caused by {cause}").ok();
+    }
+    if let Some(remedy) = &finding.remedy {
+        writeln!(out, "   mend: {}", remedy.says).ok();
         if let Some(intent) = &remedy.intent {
-            writeln!(text, "   {}", intent.command_line()).ok();
+            writeln!(out, "   $ {}", intent.command_line()).ok();
         }
     }
-    for finding in report.findings.iter().skip(1) {
-        let caused =
-            finding.caused_by.as_ref().map(|by| format!("   (follows from {by})")).unwrap_or_default();
-        writeln!(
-            text,
-            "{:<2} {} on {}: {}{caused}",
-            finding.severity.glyph(),
-            finding.resource.headline(),
-            finding.target,
-            finding.says
-        )
-        .ok();
-    }
-    for target in report.targets.iter().filter(|target| target.error.is_some()) {
-        let said = report.findings.iter().any(|finding| finding.target == target.id);
-        if let (Some(error), false) = (&target.error, said) {
-            writeln!(text, "{:<2} {} ({}): {error}", Severity::Unknown.glyph(), target.id, target.kind).ok();
-        }
-    }
-    text
+    out
 }

@@ -1,66 +1,93 @@
-//! `warroom journal`: what was done.
+//! `warroom journal`: what was done, by whom, with what result.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::args::JournalArgs;
-use super::context::Context;
-use super::{Failure, out};
-use crate::journal::{Entry, EntryKind, Reader};
-use crate::model::SafeText;
+use jiff::tz::TimeZone;
+
+use super::args::{Global, JournalArgs};
+use super::end::{End, Fail, say};
+use super::run::{env, quiet_config};
+use crate::config::find;
+use crate::journal::{Entry, EntryKind, Journal, Reader};
+use crate::model::{Outcome, SafeText, Timestamp};
 use crate::shell::clock;
 
-pub(super) fn run(args: &JournalArgs, context: &Context) -> Result<u8, Failure> {
-    let journal = context.journal.as_ref().map_err(|why| Failure::other(why.clone()))?;
-    let reader = Reader::read(journal.path()).map_err(|error| Failure::other(error.to_string()))?;
-    let unsettled: Vec<String> = reader.unsettled().iter().map(|entry| entry.id.clone()).collect();
-    let skipped = reader.skipped;
-    let entries = match args.since {
-        Some(span) => reader.since(clock::now().minus(span)).entries,
-        None => reader.entries,
+/// Prints the journal.
+pub(super) fn run(global: &Global, args: &JournalArgs) -> Result<End, Fail> {
+    let configured = match find(&global.flags(), &env)? {
+        Some(_) => quiet_config(global)?.journal.clone(),
+        None => None,
     };
-    if args.json {
-        for entry in &entries {
-            out::json(entry)?;
+    let failed = |err: crate::journal::JournalError| Fail::new(1, &err.to_string());
+    let path = Journal::place(configured.as_deref(), &env).map_err(failed)?;
+    let reader = Reader::read(&path).map_err(failed)?;
+    if reader.skipped > 0 {
+        say(&format!(
+            "warroom: {} lines of {} could not be read and were stepped over",
+            reader.skipped,
+            path.display()
+        ));
+    }
+    let unsettled: Vec<String> = reader.unsettled().iter().map(|entry| entry.id.clone()).collect();
+    let outcomes: HashMap<String, Outcome> = reader
+        .entries
+        .iter()
+        .filter_map(|entry| entry.outcome.clone().map(|outcome| (entry.id.clone(), outcome)))
+        .collect();
+    let reader = match args.since {
+        Some(span) => reader.since(clock::now().minus(span)),
+        None => reader,
+    };
+    let mut out = String::new();
+    for entry in &reader.entries {
+        if args.form.json {
+            let mut value = serde_json::to_value(entry).map_err(|err| Fail::new(1, &err.to_string()))?;
+            if entry.kind == EntryKind::Intent {
+                value["unsettled"] = unsettled.contains(&entry.id).into();
+            }
+            writeln!(out, "{value}").ok();
+        } else {
+            line(&mut out, entry, &outcomes);
         }
-        return Ok(0);
     }
-    if entries.is_empty() {
-        out::note(&format!("nothing is written in {} for that time", journal.path().display()));
+    if !args.form.json && out.is_empty() {
+        let when = if args.since.is_some() { "in that time" } else { "yet" };
+        out = format!("nothing was done {when} ({})\n", path.display());
     }
-    let zone = jiff::tz::TimeZone::system();
-    let mut text = String::new();
-    for entry in &entries {
-        let at = jiff::Timestamp::from_microsecond(entry.at.as_micros())
-            .map(|at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string())
-            .unwrap_or_default();
-        writeln!(text, "{at}  {:<20}  {}", entry.actor.to_string(), says(entry, &unsettled)).ok();
-    }
-    out::print(&text)?;
-    if skipped > 0 {
-        out::note(&format!("{skipped} lines could not be read (torn by a crash, or not of this program)"));
-    }
-    Ok(0)
+    Ok(End::new(out, 0))
 }
 
-/// One entry in words; every part is cleaned, whoever wrote the file.
-fn says(entry: &Entry, unsettled: &[String]) -> SafeText {
-    let text = match entry.kind {
+/// One line an act: the intent with what came of it, or a mark.
+fn line(out: &mut String, entry: &Entry, outcomes: &HashMap<String, Outcome>) {
+    let from = entry.actor.from.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();
+    let who = format!("{}{from}", entry.actor);
+    let (glyph, what) = match entry.kind {
         EntryKind::Intent => {
-            let title = entry.plan.as_ref().map(|plan| plan.title.to_string()).unwrap_or_default();
-            let open = if unsettled.contains(&entry.id) { "   ? no outcome is known" } else { "" };
-            format!("→ {title}{open}")
+            let title = entry.plan.as_ref().map_or(SafeText::new("?"), |plan| plan.title.clone());
+            match outcomes.get(&entry.id) {
+                Some(outcome) => {
+                    (" ", format!("{title} → {}: {}", outcome.kind.word().replace('_', " "), outcome.says))
+                }
+                None => ("?", format!("{title} → unsettled: no outcome is known; look at the target")),
+            }
         }
-        EntryKind::Outcome => entry
-            .outcome
-            .as_ref()
-            .map(|outcome| format!("{} {}", outcome.kind.word().replace('_', " "), outcome.says))
-            .unwrap_or_default(),
-        EntryKind::Mark => entry
-            .mark
-            .as_ref()
-            .map(|mark| format!("◆ deploy {} {}", mark.label, mark.note))
-            .unwrap_or_default(),
-        EntryKind::Other => "(written by a later version)".into(),
+        EntryKind::Mark => {
+            let Some(mark) = &entry.mark else { return };
+            let note = if mark.note.is_empty() { String::new() } else { format!(" \"{}\"", mark.note) };
+            ("◆", format!("deploy {}{note}", mark.label))
+        }
+        EntryKind::Outcome => return,
+        EntryKind::Other => ("?", "written by a later version of warroom".to_owned()),
     };
-    SafeText::new(&text)
+    let environment = SafeText::new(&entry.environment);
+    writeln!(out, "{} {glyph} {environment}  {who}  {what}", local(entry.at)).ok();
+}
+
+/// Local date and time to the second.
+fn local(at: Timestamp) -> String {
+    match jiff::Timestamp::from_microsecond(at.as_micros()) {
+        Ok(at) => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
+        Err(_) => at.to_string(),
+    }
 }

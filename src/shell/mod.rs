@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod clock;
+pub mod doctor;
 mod keys;
 mod line;
 pub mod notify;

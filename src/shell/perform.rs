@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::actions::{ACTIONS, Action, PostgresActions, ProgressSink, StopFlag};
+pub use crate::actions::StopFlag;
+
+use crate::actions::{ACTIONS, Action, PostgresActions, ProgressSink};
 use crate::config::{Config, TargetSpec};
 use crate::feed::Clock;
 use crate::journal::{Intended, Journal};

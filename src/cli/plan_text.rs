@@ -1,0 +1,31 @@
+//! A plan and its progress as lines of text.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use crate::model::{Plan, Progress};
+
+/// What an act would touch, as the console's dialog says it.
+pub(super) fn print_plan(plan: &Plan) -> String {
+    let mut out = format!("{}\n", plan.title);
+    let width = plan.lines.iter().map(|line| line.label.as_str().chars().count()).max().unwrap_or(0);
+    for line in &plan.lines {
+        writeln!(out, "  {:<width$}  {}", line.label, line.text).ok();
+    }
+    for warning in &plan.warnings {
+        writeln!(out, "  ! {warning}").ok();
+    }
+    if let Some(gentler) = &plan.gentler {
+        writeln!(out, "  gentler: {}", gentler.says).ok();
+    }
+    out.trim_end().to_owned()
+}
+
+/// How far it is, over the line before.
+pub(super) fn show_progress(at: &Progress) {
+    let mut err = std::io::stderr().lock();
+    write!(err, "\r\x1b[K{:3.0} %  {}", at.share * 100.0, at.says).and_then(|()| err.flush()).ok();
+    if at.share >= 1.0 {
+        writeln!(err).ok();
+    }
+}
