@@ -15,8 +15,7 @@ use crate::config::{Config, find};
 use crate::journal::{Author, Journal, actor};
 use crate::model::{BackendKey, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText};
 use crate::shell::clock;
-use crate::shell::perform::Hands;
-use crate::shell::perform::StopFlag;
+use crate::shell::perform::{Hands, StopFlag};
 
 /// How often a plan that changed under the operator's eyes is shown again.
 const ASKS: u32 = 3;
@@ -28,10 +27,10 @@ pub(super) fn kill(global: &Global, args: &KillArgs) -> Result<End, Fail> {
     let runtime = runtime()?;
     let target = args.target.clone();
     let end = runtime.block_on(async {
-        let known = args.pid.zip(args.started).map(|(pid, started)| vec![BackendKey { pid, started }]);
-        let backends = match known {
-            Some(backends) => Ok(backends),
-            None => hands.sessions(&target, args.pid).await,
+        let backends = match (args.pid, args.started) {
+            (Some(pid), Some(started)) => Ok(vec![BackendKey { pid, started }]),
+            (Some(pid), None) => hands.backend(&target, pid).await.map(|key| vec![key]),
+            (None, _) => hands.root_blocker(&target).await,
         };
         let intent = backends.and_then(|backends| match (args.cancel, backends.as_slice()) {
             (false, _) => Ok(Intent::TerminateBackend { target, backends }),

@@ -32,7 +32,7 @@ pub struct Words {
 /// What holds for every command.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Global {
-    /// Config file [default: $WARROOM_CONFIG, ./warroom.toml, the XDG config folder, /etc/warroom]
+    /// Config file; without it: `$WARROOM_CONFIG`, `./warroom.toml`, the XDG folder, `/etc/warroom`
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// No action is possible

@@ -23,9 +23,9 @@ impl End {
         Self { out, code }
     }
 
-    /// JSON for people's eyes and for `jq`.
+    /// One JSON object on a line of its own.
     pub(super) fn json(value: &impl Serialize, code: u8) -> Result<Self, Fail> {
-        let mut out = serde_json::to_string_pretty(value).map_err(|err| Fail::new(1, &err.to_string()))?;
+        let mut out = serde_json::to_string(value).map_err(|err| Fail::new(1, &err.to_string()))?;
         out.push('\n');
         Ok(Self::new(out, code))
     }

@@ -10,12 +10,12 @@ use super::args::Global;
 use super::end::{End, Fail};
 use super::run::env;
 use crate::config::{TargetSpec, discover};
-use crate::shell::names;
+use crate::shell::world;
 
 /// Writes the file, readable by its owner only; one that is there stays as it is.
 pub(super) fn run(global: &Global) -> Result<End, Fail> {
     let path = place(global)?;
-    let found = discover(&names::kinds(), &env);
+    let found = discover(&world::known().kinds, &env);
     let shown = path.display();
     let failed = |doing: &str, err: &std::io::Error| Fail::new(1, &format!("{doing} {shown}: {err}"));
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {

@@ -15,5 +15,13 @@ mod run;
 mod settings;
 mod signal;
 
+use std::process::ExitCode;
+
 pub use args::Words;
 pub use run::run;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}

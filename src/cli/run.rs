@@ -11,7 +11,7 @@ use super::args::{ConfigAsk, Global, Verb, Words};
 use super::end::{End, Fail, USAGE, print, say};
 use super::{act, check, doctor, init, journal, lab, settings};
 use crate::config::{Config, Known, load};
-use crate::shell::names;
+use crate::shell::world;
 
 /// Runs one command line to its end.
 #[must_use]
@@ -22,10 +22,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             // Help and version are answers; everything else is wrong usage.
             let code = if err.use_stderr() { USAGE } else { 0 };
             if code == 0 {
-                print(&err.to_string()).ok()
+                print(&err.to_string()).ok();
             } else {
-                Some(say(err.to_string().trim_end()))
-            };
+                say(err.to_string().trim_end());
+            }
             return ExitCode::from(code);
         }
     };
@@ -106,8 +106,8 @@ pub(super) fn config(global: &Global) -> Result<Arc<Config>, Fail> {
 
 /// The effective config, its notices left to the caller.
 pub(super) fn quiet_config(global: &Global) -> Result<Arc<Config>, Fail> {
-    let (kinds, commands) = (names::kinds(), names::commands());
-    let known = Known { kinds: &kinds, commands: &commands, themes: &[] };
+    let names = world::known();
+    let known = Known { kinds: &names.kinds, commands: &names.commands, themes: &names.themes };
     Ok(Arc::new(load(&global.flags(), &known, &env)?))
 }
 
