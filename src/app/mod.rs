@@ -4,17 +4,23 @@
 mod chord;
 mod command;
 mod history;
+mod keymap;
 mod msg;
 mod overlay;
 mod place;
 mod state;
 mod table;
+mod tables;
+mod update;
 
 pub use chord::{Chord, ChordError, Key};
 pub use command::{COMMANDS, Command, CommandInfo};
 pub use history::{Frame, History};
+pub use keymap::{Keymap, KeymapError, about, named, nearest};
 pub use msg::{Effect, LabAsk, Msg};
 pub use overlay::{Acting, Confirming, Input, Menu, MenuItem, Overlay, Pick, Prompt};
 pub use place::{Pane, Place, RowKey, Sort, Tab, Viewpoint};
-pub use state::{App, Event, EventKind, Notice, Numbers, Settings, World};
+pub use state::{App, Event, EventKind, Notice, Numbers, Settings, Told, World};
 pub use table::{Cell, Column, Row, Table};
+pub use tables::{detail, selected_row, table, words_of};
+pub use update::{Hint, Suggestion, hints, settle, suggest, update, why_not};

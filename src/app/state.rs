@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Frame, History, Overlay, Viewpoint};
 use crate::config::{ConfirmRule, Environment};
 use crate::detect::{Judge, Judgement};
-use crate::model::{Actor, Namespace, SafeText, Severity, TargetId, Timestamp};
+use crate::model::{Actor, Namespace, PlanId, SafeText, Severity, TargetId, Timestamp};
 use crate::store::Store;
 
 /// Everything there is to know: a pure function of this draws the screen.
@@ -34,6 +34,19 @@ pub struct App {
     pub size: (u16, u16),
     /// Counters of `update`: numbers of questions and events given out.
     pub numbers: Numbers,
+    /// What was told already, so that nothing is told twice.
+    pub told: Told,
+}
+
+/// What was told already.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// What was found without a config, and rebindings that were not taken.
+    pub greeted: bool,
+    /// The verdict announced last: its severity and `RESOURCE@TARGET`.
+    pub announced: Option<(Severity, String)>,
+    /// Acts seen to begin, with their titles, and whether their end was told; bounded.
+    pub acts: VecDeque<(PlanId, SafeText, bool)>,
 }
 
 /// Running numbers.
@@ -78,6 +91,11 @@ impl App {
     /// The world on the screen: now, or the moment stepped back to.
     pub fn shown(&self) -> &World {
         self.past.as_deref().unwrap_or(&self.world)
+    }
+
+    /// The time on the screen: now, or the moment stepped back to.
+    pub fn moment(&self) -> Timestamp {
+        self.past.as_ref().map_or_else(|| self.now.max(self.world.at), |past| past.at)
     }
 
     /// Why nothing can be done to a target now, if that is so: read-only, or looking at the past.

@@ -1,0 +1,185 @@
+//! Cache servers, their namespaces, their slow log and what their time goes into.
+
+use super::draft::{Draft, col, polled, row, severity, silent};
+use crate::app::{App, Cell, Column, RowKey};
+use crate::model::{CacheSample, Resource, Severity};
+
+/// Kinds that are caches.
+pub(super) const CACHES: &[&str] = &["redis", "memcached"];
+
+const COLUMNS: &[Column] = &[
+    col("CACHE", 14, false, 0),
+    col("FILL", 5, true, 0),
+    col("USED", 8, true, 1),
+    col("LIMIT", 8, true, 2),
+    col("HIT", 6, true, 1),
+    col("EVICTED", 8, true, 1),
+    col("OPS", 8, true, 1),
+    col("PING", 7, true, 2),
+    col("BUSY", 5, true, 3),
+    col("CLIENTS", 7, true, 4),
+    col("BLOCKED", 7, true, 5),
+    col("KEYS", 8, true, 4),
+    col("FRAG", 5, true, 6),
+    col("", 0, false, 3),
+];
+
+/// Used against the limit; without a limit against the machine's memory.
+fn fill(sample: &CacheSample) -> Option<f64> {
+    let limit = sample.max_memory.or(sample.system_memory).filter(|limit| *limit > 0)?;
+    Some(sample.used_memory as f64 / limit as f64)
+}
+
+pub(super) fn caches(app: &App) -> Draft {
+    let now = app.moment();
+    let mut draft = Draft { columns: COLUMNS, empty: "no cache is polled", ..Draft::default() };
+    let mut said = Vec::new();
+    for (target, sample) in app.shown().store.caches(now) {
+        let id = &target.info.id;
+        let rates = target.cache_window();
+        let note = match sample.max_memory {
+            None => format!("{}, no maxmemory: the machine is the limit", sample.product),
+            Some(_) => format!("{}, {}", sample.product, sample.eviction_policy),
+        };
+        draft.rows.push(row(
+            RowKey::Target(id.clone()),
+            severity(app, &[Resource::CacheMemory, Resource::CacheLatency], id),
+            vec![
+                Cell::text(id.as_str()),
+                Cell::maybe(fill(sample), Cell::Share),
+                Cell::Bytes(sample.used_memory as f64),
+                Cell::maybe(sample.max_memory, |limit| Cell::Bytes(limit as f64)),
+                Cell::maybe(rates.and_then(|rates| rates.hit_ratio), Cell::Share),
+                Cell::maybe(rates.and_then(|rates| rates.evictions), Cell::Rate),
+                Cell::maybe(rates.and_then(|rates| rates.commands), Cell::Rate),
+                Cell::maybe(sample.ping_ms, Cell::Millis),
+                Cell::maybe(rates.and_then(|rates| rates.main_thread), Cell::Share),
+                Cell::Count(sample.clients),
+                Cell::Count(sample.blocked_clients),
+                Cell::Count(sample.keys),
+                Cell::maybe(sample.fragmentation_ratio, Cell::Number),
+                Cell::text(&note),
+            ],
+        ));
+        said.push(format!("{id}: {}", polled(target, now)));
+    }
+    for (target, why) in silent(app, CACHES) {
+        let mut cells = vec![Cell::None; COLUMNS.len()];
+        cells[0] = Cell::text(target.info.id.as_str());
+        cells[COLUMNS.len() - 1] = Cell::text(&why);
+        draft.rows.push(row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells));
+    }
+    draft.summary = said.join("   ");
+    draft
+}
+
+const NAMESPACES: &[Column] = &[
+    col("NAMESPACE", 18, false, 0),
+    col("PREFIX", 24, false, 1),
+    col("SHARE", 6, true, 0),
+    col("KEYS ABOUT", 10, true, 0),
+    col("SEEN", 6, true, 3),
+    col("CLEAR", 12, false, 1),
+    col("ON", 0, false, 2),
+];
+
+pub(super) fn namespaces(app: &App) -> Draft {
+    let mut draft = Draft {
+        columns: NAMESPACES,
+        empty: "no namespace is configured: add a [[target.namespace]] with name and prefix",
+        ..Draft::default()
+    };
+    let now = app.moment();
+    // From the config, so that they stand here while the cache does not answer.
+    for (id, namespace) in &app.settings.namespaces {
+        let sample =
+            app.shown().store.caches(now).find(|(target, _)| target.info.id == *id).map(|(_, it)| it);
+        let known = sample.and_then(|it| it.namespaces.iter().find(|it| it.name.as_str() == namespace.name));
+        let share = known.and_then(|it| it.share);
+        let keys = sample.zip(share).map(|(it, share)| it.keys as f64 * share);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an estimate, never below zero"
+        )]
+        let keys = keys.map(|keys| keys.max(0.0).round() as u64);
+        draft.rows.push(row(
+            RowKey::Named(id.clone(), namespace.name.clone()),
+            Severity::Ok,
+            vec![
+                Cell::text(&namespace.name),
+                Cell::text(&namespace.prefix),
+                Cell::maybe(share, Cell::Share),
+                Cell::maybe(keys, Cell::Count),
+                Cell::maybe(known.map(|it| it.sampled), Cell::Count),
+                Cell::text(if namespace.protected { "protected" } else { "X clears it" }),
+                Cell::text(id.as_str()),
+            ],
+        ));
+    }
+    draft.summary = "shares are estimates from a small random sample of keys".into();
+    draft
+}
+
+const SLOW: &[Column] = &[
+    col("AT", 8, false, 0),
+    col("TOOK", 7, true, 0),
+    col("CLIENT", 21, false, 2),
+    col("NAME", 12, false, 3),
+    col("ON", 12, false, 4),
+    col("COMMAND", 0, false, 0),
+];
+
+pub(super) fn slow_commands(app: &App) -> Draft {
+    let mut draft =
+        Draft { columns: SLOW, empty: "no slow command in the last ten seconds", ..Draft::default() };
+    for (target, sample) in app.shown().store.caches(app.moment()) {
+        let id = &target.info.id;
+        for it in &sample.slow {
+            draft.rows.push(row(
+                RowKey::Named(id.clone(), format!("slow {}", it.id)),
+                if it.took_ms >= 100.0 { Severity::Warning } else { Severity::Ok },
+                vec![
+                    Cell::Time(it.at),
+                    Cell::Millis(it.took_ms),
+                    Cell::Text(it.client.clone()),
+                    if it.client_name.is_empty() { Cell::None } else { Cell::Text(it.client_name.clone()) },
+                    Cell::text(id.as_str()),
+                    Cell::Text(it.command.clone()),
+                ],
+            ));
+        }
+    }
+    draft
+}
+
+const SHARES: &[Column] = &[
+    col("COMMAND", 20, false, 0),
+    col("BUSY", 6, true, 0),
+    col("CALLS", 9, true, 0),
+    col("EACH", 8, true, 1),
+    col("ON", 0, false, 2),
+];
+
+pub(super) fn command_shares(app: &App) -> Draft {
+    let mut draft =
+        Draft { columns: SHARES, empty: "no command was counted between two polls yet", ..Draft::default() };
+    for (target, _) in app.shown().store.caches(app.moment()) {
+        let id = &target.info.id;
+        for it in target.cache_window().map(|rates| rates.by_command.as_slice()).unwrap_or_default() {
+            let each = (it.calls > 0.0).then(|| it.busy / it.calls * 1e3);
+            draft.rows.push(row(
+                RowKey::Named(id.clone(), it.name.clone()),
+                Severity::Ok,
+                vec![
+                    Cell::text(&it.name),
+                    Cell::Share(it.busy),
+                    Cell::Rate(it.calls),
+                    Cell::maybe(each, Cell::Millis),
+                    Cell::text(id.as_str()),
+                ],
+            ));
+        }
+    }
+    draft
+}

@@ -1,0 +1,122 @@
+//! All that is known of one row.
+
+use super::draft::{draft, polled, why_silent};
+use crate::app::{App, Cell, RowKey, Tab};
+use crate::model::{BackendKey, Sample, TargetId};
+use crate::store::Target;
+
+/// All that is known of a row, label and value: its own cells, then what has no column.
+pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
+    let draft = draft(app, tab);
+    let row = draft.rows.iter().find(|row| row.key == *key);
+    let mut lines: Vec<(String, Cell)> = match row {
+        Some(row) => draft
+            .columns
+            .iter()
+            .zip(&row.cells)
+            .map(|(column, cell)| {
+                let label = if column.title.is_empty() { "note".into() } else { column.title.to_lowercase() };
+                (label, cell.clone())
+            })
+            .collect(),
+        None => vec![("gone".into(), Cell::text("it is no longer there"))],
+    };
+    let now = app.moment();
+    let target = |id: &TargetId| app.shown().store.target(id);
+    match key {
+        RowKey::Backend(id, key) => {
+            if let Some(target) = target(id) {
+                lines.extend(backend(target, *key));
+            }
+        }
+        RowKey::Named(id, name) if tab == Tab::Findings => lines.extend(finding(app, id, name)),
+        RowKey::Target(_) | RowKey::Named(..) | RowKey::Event(_) => {}
+    }
+    if let RowKey::Target(id) | RowKey::Backend(id, _) | RowKey::Named(id, _) = key
+        && let Some(target) = target(id)
+    {
+        let mut add = |label: &str, text: &str| lines.push((label.to_owned(), Cell::text(text)));
+        add("target", &format!("{} ({}) at {}", target.info.id, target.info.kind, target.info.endpoint));
+        add("answer", &polled(target, now));
+        if target.fresh(now).is_none() {
+            add("beware", &format!("what stands here is old: {}", why_silent(target, now)));
+        }
+        for missing in missing(target) {
+            add("missing", &format!("{}: {}", missing.what, missing.why));
+        }
+        for state in app.shown().judgement.resources.iter().filter(|it| key_of(key) == Some(&it.target)) {
+            add(state.resource.id(), &format!("{} {}", state.severity.glyph(), state.says));
+        }
+    }
+    lines
+}
+
+const fn key_of(key: &RowKey) -> Option<&TargetId> {
+    match key {
+        RowKey::Target(id) => Some(id),
+        _ => None,
+    }
+}
+
+fn missing(target: &Target) -> &[crate::model::Missing] {
+    match target.sample.as_deref().map(|sample| &sample.it) {
+        Some(Sample::Host(it)) => &it.missing,
+        Some(Sample::Database(it)) => &it.missing,
+        Some(Sample::Cache(it)) => &it.missing,
+        Some(Sample::Queue(it)) => &it.missing,
+        Some(Sample::Proxy(it)) => &it.missing,
+        None => &[],
+    }
+}
+
+fn backend(target: &Target, key: BackendKey) -> Vec<(String, Cell)> {
+    let Some(Sample::Database(sample)) = target.sample.as_deref().map(|sample| &sample.it) else {
+        return Vec::new();
+    };
+    let Some(it) = sample.backends.iter().find(|backend| backend.key == key) else { return Vec::new() };
+    let pids = |pids: Vec<i32>| {
+        let text = pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if text.is_empty() { Cell::None } else { Cell::text(&text) }
+    };
+    let mut waits_for = it.blocked_by.clone();
+    waits_for.sort_unstable();
+    waits_for.dedup();
+    let behind = sample.backends.iter().filter(|other| other.blocked_by.contains(&key.pid));
+    let client =
+        if it.client.is_empty() { Cell::text("local socket") } else { Cell::Text(it.client.clone()) };
+    let wrote = if it.has_written { "has written: ending it rolls that back" } else { "has written nothing" };
+    let in_transaction = it.xact_age.is_some();
+    vec![
+        ("application".into(), Cell::Text(it.application_name.clone())),
+        ("role".into(), Cell::Text(it.user.clone())),
+        ("database".into(), Cell::Text(it.database.clone())),
+        ("from".into(), client),
+        ("connected".into(), Cell::Seconds(sample.server_time.seconds_since(key.started).max(0.0))),
+        ("full state".into(), Cell::text(it.state.word())),
+        ("in this state".into(), Cell::maybe(it.state_age, Cell::Seconds)),
+        ("transaction".into(), if in_transaction { Cell::text(wrote) } else { Cell::None }),
+        ("statement for".into(), Cell::maybe(it.query_age, Cell::Seconds)),
+        ("waits for pid".into(), pids(waits_for)),
+        ("blocks pid".into(), pids(behind.map(|other| other.key.pid).collect())),
+        ("kind".into(), Cell::Text(it.kind.clone())),
+        ("leader pid".into(), Cell::maybe(it.leader_pid, |pid| Cell::text(&pid.to_string()))),
+    ]
+}
+
+fn finding(app: &App, id: &TargetId, name: &str) -> Vec<(String, Cell)> {
+    let found = app
+        .shown()
+        .judgement
+        .findings
+        .iter()
+        .find(|it| it.target == *id && format!("{} {}", it.rule, it.resource) == name);
+    let Some(it) = found else { return Vec::new() };
+    let mut lines = vec![("since".into(), Cell::Time(it.since)), ("rule".into(), Cell::text(&it.rule))];
+    if let Some(remedy) = &it.remedy {
+        lines.push(("remedy".into(), Cell::text(&remedy.says)));
+        if let Some(intent) = &remedy.intent {
+            lines.push(("as a command".into(), Cell::text(&intent.command_line())));
+        }
+    }
+    lines
+}

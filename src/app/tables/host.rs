@@ -1,0 +1,186 @@
+//! Machines, their file systems and disks, and the accept queues of their ports.
+
+use super::draft::{Draft, col, polled, row, severity, silent};
+use crate::app::{App, Cell, Column, RowKey};
+use crate::model::{Resource, Severity, TargetId};
+
+/// Kinds that are machines.
+pub(super) const MACHINES: &[&str] = &["host", "node_exporter"];
+
+const HOSTS: &[Column] = &[
+    col("HOST", 14, false, 0),
+    col("BUSY", 5, true, 0),
+    col("RUN", 4, true, 1),
+    col("IOWAIT", 6, true, 3),
+    col("STEAL", 5, true, 3),
+    col("PSI CPU", 7, true, 4),
+    col("MEM USED", 8, true, 0),
+    col("SWAP", 8, true, 1),
+    col("PSI MEM", 7, true, 4),
+    col("REFAULT", 8, true, 6),
+    col("PSI IO", 6, true, 5),
+    col("RETRANS", 7, true, 7),
+    col("DROPS", 6, true, 7),
+    col("LOAD", 5, true, 6),
+    col("", 0, false, 2),
+];
+
+pub(super) fn hosts(app: &App) -> Draft {
+    let now = app.moment();
+    let mut draft = Draft { columns: HOSTS, empty: "no machine is polled", ..Draft::default() };
+    let mut said = Vec::new();
+    for (target, sample) in app.shown().store.hosts(now) {
+        let id = &target.info.id;
+        let rates = target.host_rates();
+        let cpu = rates.and_then(|rates| rates.cpu);
+        let psi = rates.and_then(|rates| rates.pressure);
+        let used = sample.memory.filter(|memory| memory.total > 0);
+        let worst = severity(
+            app,
+            &[Resource::HostCpu, Resource::HostMemory, Resource::HostDisk, Resource::HostNetwork],
+            id,
+        );
+        draft.rows.push(row(
+            RowKey::Target(id.clone()),
+            worst,
+            vec![
+                Cell::text(id.as_str()),
+                Cell::maybe(cpu, |cpu| Cell::Share(cpu.busy)),
+                Cell::maybe(sample.run_queue, |n| Cell::Count(n.into())),
+                Cell::maybe(cpu, |cpu| Cell::Share(cpu.iowait)),
+                Cell::maybe(cpu, |cpu| Cell::Share(cpu.steal)),
+                Cell::maybe(psi, |psi| Cell::Share(psi.cpu_some)),
+                Cell::maybe(used, |memory| Cell::Share(1.0 - memory.available as f64 / memory.total as f64)),
+                Cell::maybe(rates.and_then(crate::store::HostRates::swap_traffic), Cell::Rate),
+                Cell::maybe(psi, |psi| Cell::Share(psi.memory_full)),
+                Cell::maybe(rates.and_then(|rates| rates.refaults), Cell::Rate),
+                Cell::maybe(psi, |psi| Cell::Share(psi.io_full)),
+                Cell::maybe(rates.and_then(|rates| rates.retransmits), Cell::Share),
+                Cell::maybe(rates.and_then(|rates| rates.listen_drops), Cell::Count),
+                Cell::maybe(sample.load, |load| Cell::Number(load[0])),
+                Cell::text(&format!("{} cores", sample.cores)),
+            ],
+        ));
+        said.push(format!("{id}: {}", polled(target, now)));
+    }
+    for (target, why) in silent(app, MACHINES) {
+        let mut cells = vec![Cell::None; HOSTS.len()];
+        cells[0] = Cell::text(target.info.id.as_str());
+        cells[HOSTS.len() - 1] = Cell::text(&why);
+        draft.rows.push(row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells));
+    }
+    draft.summary = said.join("   ");
+    draft
+}
+
+const DISKS: &[Column] = &[
+    col("DISK", 20, false, 0),
+    col("USED", 5, true, 0),
+    col("FREE", 8, true, 0),
+    col("SIZE", 8, true, 2),
+    col("BUSY", 5, true, 1),
+    col("READ", 10, true, 2),
+    col("WRITTEN", 10, true, 2),
+    col("ON", 0, false, 3),
+];
+
+pub(super) fn filesystems(app: &App) -> Draft {
+    let now = app.moment();
+    let mut draft = Draft { columns: DISKS, empty: "no disk is known", ..Draft::default() };
+    for (target, sample) in app.shown().store.hosts(now) {
+        let id = &target.info.id;
+        let judged = severity(app, &[Resource::HostDisk], id);
+        let named = |name: &str| RowKey::Named(id.clone(), name.to_owned());
+        let mut mounts: Vec<_> = sample.filesystems.iter().filter(|it| it.total > 0).collect();
+        let used = |it: &crate::model::Filesystem| 1.0 - it.available as f64 / it.total as f64;
+        mounts.sort_by(|a, b| used(b).total_cmp(&used(a)));
+        for (at, it) in mounts.into_iter().enumerate() {
+            let own = severity(app, &[Resource::HostDisk], &id.row(it.mount.as_str()));
+            draft.rows.push(row(
+                named(it.mount.as_str()),
+                own.max(if at == 0 { judged } else { Severity::Ok }),
+                vec![
+                    Cell::Text(it.mount.clone()),
+                    Cell::Share(used(it)),
+                    Cell::Bytes(it.available as f64),
+                    Cell::Bytes(it.total as f64),
+                    Cell::None,
+                    Cell::None,
+                    Cell::None,
+                    Cell::text(id.as_str()),
+                ],
+            ));
+        }
+        let mut disks: Vec<_> =
+            target.host_rates().map(|rates| rates.disks.iter().collect()).unwrap_or_default();
+        disks.sort_by(|a: &&crate::store::DiskRate, b| b.busy.total_cmp(&a.busy));
+        for it in disks {
+            draft.rows.push(row(
+                named(&it.name),
+                severity(app, &[Resource::HostDisk], &id.row(&it.name)),
+                vec![
+                    Cell::text(&it.name),
+                    Cell::None,
+                    Cell::None,
+                    Cell::None,
+                    Cell::Share(it.busy),
+                    Cell::text(&format!("{}/s", crate::model::words::bytes(it.read))),
+                    Cell::text(&format!("{}/s", crate::model::words::bytes(it.written))),
+                    Cell::text(id.as_str()),
+                ],
+            ));
+        }
+    }
+    draft
+}
+
+const PORTS: &[Column] = &[
+    col("PORT", 6, true, 0),
+    col("ADDRESS", 16, false, 2),
+    col("WAITING", 7, true, 0),
+    col("MEAN", 6, true, 1),
+    col("MOST", 6, true, 1),
+    col("LIMIT", 6, true, 1),
+    col("FULL", 5, true, 0),
+    col("ON", 0, false, 3),
+];
+
+pub(super) fn accept_queues(app: &App) -> Draft {
+    let now = app.moment();
+    let mut draft = Draft {
+        columns: PORTS,
+        empty: "no listening port is known: the accept queues of another machine cannot be read from here",
+        ..Draft::default()
+    };
+    for (target, sample) in app.shown().store.hosts(now) {
+        let id: &TargetId = &target.info.id;
+        let mut ports: Vec<_> = sample.listeners.iter().collect();
+        ports.sort_by(|a, b| b.mean_depth.total_cmp(&a.mean_depth).then(a.port.cmp(&b.port)));
+        for it in ports {
+            let name = format!("{}:{}", it.address, it.port);
+            let full = f64::from(it.depth) / f64::from(it.limit.max(1));
+            let by_fill = if it.limit > 0 && it.depth >= it.limit {
+                Severity::Critical
+            } else if it.limit > 0 && full >= 0.5 {
+                Severity::Warning
+            } else {
+                Severity::Ok
+            };
+            draft.rows.push(row(
+                RowKey::Named(id.clone(), name),
+                by_fill,
+                vec![
+                    Cell::text(&it.port.to_string()),
+                    Cell::Text(it.address.clone()),
+                    Cell::Count(it.depth.into()),
+                    Cell::Number(it.mean_depth),
+                    Cell::Count(it.max_depth.into()),
+                    Cell::Count(it.limit.into()),
+                    if it.limit > 0 { Cell::Share(full) } else { Cell::None },
+                    Cell::text(id.as_str()),
+                ],
+            ));
+        }
+    }
+    draft
+}

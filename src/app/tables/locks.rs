@@ -1,0 +1,107 @@
+//! The blocking trees, the most helpful root first.
+
+use super::draft::{Draft, col, polled, severity, silent, why_silent};
+use super::sessions::{POSTGRES, state};
+use crate::app::{App, Cell, Column, Row, RowKey};
+use crate::detect::blocking::{Forest, Node};
+use crate::model::words::many;
+use crate::model::{DatabaseSample, Resource, SafeText, Severity};
+use crate::store::Target;
+
+const COLUMNS: &[Column] = &[
+    col("PID", 11, true, 0),
+    col("WHO", 12, false, 1),
+    col("STATE", 17, false, 2),
+    col("XACT", 6, true, 4),
+    col("WAITS", 6, true, 1),
+    col("FREES", 5, true, 0),
+    col("WANTS", 14, false, 5),
+    col("ON", 10, false, 7),
+    col("QUERY", 0, false, 3),
+];
+
+pub(super) fn locks(app: &App) -> Draft {
+    let now = app.moment();
+    let mut draft =
+        Draft { columns: COLUMNS, ordered: true, empty: "nobody waits for a lock", ..Draft::default() };
+    let mut said = Vec::new();
+    let mut databases: Vec<_> = app.shown().store.databases(now).collect();
+    let worst = |target: &Target| severity(app, &[Resource::PostgresLocks], &target.info.id);
+    databases.sort_by_key(|(target, _)| std::cmp::Reverse(worst(target)));
+    for (target, sample) in databases {
+        let forest = Forest::build(&sample.backends, &sample.prepared);
+        if forest.waiters > 0 {
+            let roots = many(forest.roots.len() as u64, "root", "roots");
+            said.push(format!(
+                "{}: {} waiting behind {roots}, {}",
+                target.info.id,
+                forest.waiters,
+                polled(target, now)
+            ));
+        }
+        tree(target, sample, &forest, worst(target), &mut draft.rows);
+    }
+    said.extend(
+        silent(app, POSTGRES).map(|(target, _)| format!("{}: {}", target.info.id, why_silent(target, now))),
+    );
+    draft.summary = said.join("   ");
+    draft
+}
+
+fn tree(target: &Target, sample: &DatabaseSample, forest: &Forest, worst: Severity, rows: &mut Vec<Row>) {
+    let mut last: Vec<bool> = Vec::new();
+    for it in &forest.rows {
+        last.truncate(it.depth);
+        last.resize(it.depth, true);
+        last.push(it.last);
+        let id = &target.info.id;
+        let (key, cells, waits) = match it.node {
+            Node::Backend(at) => {
+                let Some(backend) = sample.backends.get(at) else { continue };
+                let wants = backend.wait.as_ref().filter(|_| backend.waits_for_lock());
+                let cells = vec![
+                    Cell::Text(SafeText::new(&backend.key.pid.to_string())),
+                    Cell::text(backend.who()),
+                    Cell::text(&state(backend)),
+                    Cell::maybe(backend.xact_age, Cell::Seconds),
+                    Cell::maybe(backend.wait_age, Cell::Seconds),
+                    Cell::Count(u64::from(it.frees)),
+                    Cell::maybe(wants, |wait| Cell::Text(wait.event.clone())),
+                    Cell::text(id.as_str()),
+                    Cell::Text(backend.query.clone()),
+                ];
+                (RowKey::Backend(id.clone(), backend.key), cells, !backend.blocked_by.is_empty())
+            }
+            Node::Prepared(at) => {
+                let Some(prepared) = sample.prepared.get(at) else { continue };
+                let cells = vec![
+                    Cell::text("prepared"),
+                    Cell::Text(prepared.owner.clone()),
+                    Cell::text("prepared"),
+                    Cell::Seconds(prepared.age),
+                    Cell::None,
+                    Cell::Count(u64::from(it.frees)),
+                    Cell::None,
+                    Cell::text(id.as_str()),
+                    Cell::text(&format!("transaction {}: COMMIT or ROLLBACK PREPARED ends it", prepared.gid)),
+                ];
+                (RowKey::Named(id.clone(), format!("prepared {}", prepared.gid)), cells, false)
+            }
+            Node::UnnamedPrepared => {
+                let mut cells =
+                    vec![Cell::text("prepared"), Cell::None, Cell::text("prepared"), Cell::None, Cell::None];
+                cells.push(Cell::Count(u64::from(it.frees)));
+                cells.extend([Cell::None, Cell::text(id.as_str())]);
+                cells.push(Cell::text("a prepared transaction that could not be named"));
+                (RowKey::Named(id.clone(), "prepared".into()), cells, false)
+            }
+        };
+        rows.push(Row {
+            key,
+            depth: u16::try_from(it.depth).unwrap_or(u16::MAX),
+            last: last.clone(),
+            severity: if waits { Severity::Ok } else { worst },
+            cells,
+        });
+    }
+}

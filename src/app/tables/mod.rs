@@ -1,0 +1,18 @@
+//! What each table says: rows from what is known, worst first, filtered and sorted as the operator
+//! wants them. What is missing is `Cell::None`, never 0.
+
+mod cache;
+mod connections;
+mod detail;
+mod draft;
+mod events;
+mod findings;
+mod host;
+mod locks;
+mod proxy;
+mod queues;
+mod sessions;
+mod targets;
+
+pub use detail::detail;
+pub use draft::{selected_row, table, words_of};

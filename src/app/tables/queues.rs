@@ -1,0 +1,87 @@
+//! Worker queues.
+
+use super::draft::{Draft, col, polled, row, severity, silent};
+use crate::app::{App, Cell, Column, RowKey};
+use crate::model::{Queue, QueueAge, Resource, Severity};
+use crate::store::QueueRates;
+
+/// Kinds that are worker queues.
+pub(super) const QUEUES: &[&str] = &["rq", "celery", "sidekiq", "redis_list", "redis_stream"];
+
+const COLUMNS: &[Column] = &[
+    col("QUEUE", 18, false, 0),
+    col("WAITING", 8, true, 0),
+    col("OLDEST", 8, true, 0),
+    col("IN", 7, true, 2),
+    col("OUT", 7, true, 1),
+    col("DRAINED IN", 10, true, 2),
+    col("WORKERS", 7, true, 1),
+    col("BUSY", 5, true, 3),
+    col("IN FLIGHT", 9, true, 3),
+    col("DEAD", 6, true, 4),
+    col("RETRY", 6, true, 5),
+    col("SCHEDULED", 9, true, 6),
+    col("", 0, false, 3),
+];
+
+pub(super) fn queues(app: &App) -> Draft {
+    let now = app.moment();
+    let mut draft = Draft { columns: COLUMNS, empty: "no queue is known", ..Draft::default() };
+    let mut said = Vec::new();
+    for (target, sample) in app.shown().store.queues(now) {
+        let mut all: Vec<&Queue> = sample.queues.iter().collect();
+        let age = |queue: &Queue| queue.oldest.seconds().unwrap_or(0.0);
+        all.sort_by(|a, b| age(b).total_cmp(&age(a)).then(b.depth.cmp(&a.depth)));
+        for queue in all {
+            let id = target.info.id.row(queue.name.as_str());
+            let rates = target.queue_window().and_then(|rows| rows.get(queue.name.as_str()));
+            let worst = severity(app, &[Resource::QueueBacklog], &id);
+            draft.rows.push(row(RowKey::Target(id.clone()), worst, cells(id.as_str(), queue, rates)));
+        }
+        let left =
+            if sample.left_out > 0 { format!(", {} left out", sample.left_out) } else { String::new() };
+        said.push(format!("{}: {}{left}", target.info.id, polled(target, now)));
+    }
+    for (target, why) in silent(app, QUEUES) {
+        let mut cells = vec![Cell::None; COLUMNS.len()];
+        cells[0] = Cell::text(target.info.id.as_str());
+        cells[COLUMNS.len() - 1] = Cell::text(&why);
+        draft.rows.push(row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells));
+    }
+    draft.summary = said.join("   ");
+    draft
+}
+
+fn cells(id: &str, queue: &Queue, rates: Option<&QueueRates>) -> Vec<Cell> {
+    let count = |n: Option<u32>| Cell::maybe(n, |n| Cell::Count(n.into()));
+    let mut notes = Vec::new();
+    match &queue.oldest {
+        QueueAge::AtLeast(_) => notes.push("age at least".to_owned()),
+        QueueAge::Unknown(why) => notes.push(format!("age: {why}")),
+        QueueAge::Empty | QueueAge::Exact(_) => {}
+    }
+    if queue.paused == Some(true) {
+        notes.push("held back by an operator".into());
+    }
+    if let Some(orphaned) = queue.orphaned.filter(|n| *n > 0) {
+        notes.push(format!("{orphaned} without their worker"));
+    }
+    if let Some(overdue) = queue.overdue.filter(|n| *n > 0) {
+        notes.push(format!("{overdue} overdue"));
+    }
+    vec![
+        Cell::text(id),
+        Cell::Count(queue.depth),
+        Cell::maybe(queue.oldest.seconds(), Cell::Seconds),
+        Cell::maybe(rates.and_then(|rates| rates.arrival), Cell::Rate),
+        Cell::maybe(rates.and_then(|rates| rates.service), Cell::Rate),
+        Cell::maybe(rates.and_then(|rates| rates.drain), Cell::Seconds),
+        count(queue.workers),
+        count(queue.busy),
+        Cell::maybe(queue.in_flight, Cell::Count),
+        Cell::maybe(queue.dead, Cell::Count),
+        Cell::maybe(queue.retry, Cell::Count),
+        Cell::maybe(queue.scheduled, Cell::Count),
+        if notes.is_empty() { Cell::None } else { Cell::text(&notes.join(", ")) },
+    ]
+}

@@ -1,0 +1,52 @@
+//! Facts go into the store; what they change is listed among the events.
+
+use super::{acting, tell};
+use crate::app::{App, EventKind};
+use crate::model::words::span;
+use crate::model::{At, Fact, Mark, Reading, Severity, Timestamp};
+
+/// Takes one fact in.
+pub(super) fn take(app: &mut App, fact: At<Fact>) {
+    let at = fact.at;
+    match fact.it {
+        Fact::Reading(reading) => read(app, at, reading),
+        Fact::Marked(mark) => marked(app, at, mark),
+        Fact::Intended(plan) => acting::begun_by_somebody(app, at, &plan),
+        Fact::Settled(outcome) => acting::settled(app, at, &outcome),
+    }
+}
+
+/// A target that goes away or comes back is an event.
+fn read(app: &mut App, at: Timestamp, reading: Reading) {
+    let id = reading.target.clone();
+    let failing = |app: &App| app.world.store.target(&id).and_then(|target| target.failing_since);
+    let before = failing(app);
+    let error = reading.sample.as_ref().err().cloned();
+    app.world.store.take(at, reading);
+    match (before, error) {
+        (None, Some(error)) if failing(app).is_some() => {
+            let severity = if error.kind.is_ours() { Severity::Unknown } else { Severity::Critical };
+            tell::event(
+                app,
+                at,
+                EventKind::Target(severity),
+                &format!("{id} {}: {}", error.kind, error.says),
+            );
+        }
+        (Some(since), None) => {
+            let says = format!("{id} answers again, after {}", span(at.seconds_since(since)));
+            tell::event(app, at, EventKind::Target(Severity::Ok), &says);
+        }
+        _ => {}
+    }
+}
+
+fn marked(app: &mut App, at: Timestamp, mark: Mark) {
+    if app.world.store.marks().any(|known| known.it.id == mark.id) {
+        return;
+    }
+    let by = if mark.by.is_empty() { String::new() } else { format!(" marked by {}", mark.by) };
+    let note = if mark.note.is_empty() { String::new() } else { format!(" \"{}\"", mark.note) };
+    tell::event(app, at, EventKind::Deploy, &format!("deploy {}{by}{note}", mark.label));
+    app.world.store.mark(At { at, it: mark });
+}

@@ -1,0 +1,98 @@
+//! Judging what came in: the verdict, what changed since the last, and whom to tell.
+
+use std::time::Duration;
+
+use super::tell;
+use crate::app::{App, Effect, EventKind};
+use crate::detect::Transition;
+use crate::model::words::span;
+use crate::model::{Finding, Resource, Severity, Timestamp};
+
+/// A target's own event within this time already says what a finding about its answer would.
+const SAME: Duration = Duration::from_secs(15);
+
+/// Judges what is known, lists what changed and keeps the moment for stepping back. The shell calls
+/// it a few times a second at most, after facts have come in, and on every tick.
+pub fn settle(app: &mut App, at: Timestamp) -> Vec<Effect> {
+    app.now = at;
+    let world = &mut app.world;
+    world.at = at;
+    let (judgement, transitions) = world.judge.judge(&mut world.store, at);
+    world.judgement = judgement;
+    world.store.prune(at);
+    for transition in &transitions {
+        changed(app, transition);
+    }
+    app.history.keep(at, &app.world.store, &app.world.judgement);
+    announce(app)
+}
+
+/// What an acknowledgement and an announcement call a finding.
+pub(super) fn name(finding: &Finding) -> String {
+    format!("{} {}", finding.rule, finding.reference())
+}
+
+fn changed(app: &mut App, transition: &Transition) {
+    let finding = &transition.finding;
+    // Gone or grown worse, it is news again.
+    if finding.severity == Severity::Ok || finding.severity > transition.from {
+        let name = name(finding);
+        app.world.acknowledged.retain(|known| *known != name);
+    }
+    if finding.resource == Resource::TargetAnswer && told_by_target(app, transition) {
+        return;
+    }
+    let place = format!("{} on {}", finding.resource.headline().to_lowercase(), finding.target);
+    let says = if finding.severity == Severity::Ok {
+        format!("{place}: back to normal after {}", span(transition.at.seconds_since(finding.since)))
+    } else {
+        format!("{place}: {}", finding.says)
+    };
+    tell::event(app, transition.at, EventKind::Finding(finding.severity), &says);
+}
+
+fn told_by_target(app: &App, transition: &Transition) -> bool {
+    let lead = format!("{} ", transition.finding.target);
+    let recent = |at: Timestamp| transition.at.since(at) <= SAME;
+    app.events
+        .iter()
+        .rev()
+        .take_while(|event| recent(event.at))
+        .any(|event| matches!(event.kind, EventKind::Target(_)) && event.says.as_str().starts_with(&lead))
+}
+
+/// One announcement a transition of the verdict: worse, another, or all well again.
+fn announce(app: &mut App) -> Vec<Effect> {
+    let Some(first) = app.world.judgement.findings.first() else {
+        let over = app.told.announced.is_some() && app.world.judgement.verdict.severity == Severity::Ok;
+        if !over {
+            return Vec::new();
+        }
+        app.told.announced = None;
+        let says = format!("ok: {}", app.world.judgement.verdict.says);
+        return vec![Effect::Announce { says, critical: false }];
+    };
+    if first.severity < Severity::Warning {
+        return Vec::new();
+    }
+    let now = (first.severity, first.reference());
+    let before = app.told.announced.as_ref();
+    let news = before.is_none_or(|(severity, place)| now.0 > *severity || *place != now.1);
+    if !news || app.world.acknowledged.contains(&name(first)) {
+        // A verdict that grew better is remembered so that growing worse is news again.
+        if let Some((severity, _)) = app.told.announced.as_mut().filter(|(_, place)| *place == now.1) {
+            *severity = now.0;
+        }
+        return Vec::new();
+    }
+    let says = format!(
+        "{} {} on {}: {}",
+        first.severity.glyph(),
+        first.resource.headline(),
+        first.target,
+        first.says
+    );
+    let critical = first.severity == Severity::Critical;
+    app.told.announced = Some(now);
+    vec![Effect::Announce { says, critical }]
+}
