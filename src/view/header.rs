@@ -48,24 +48,28 @@ fn targets(scene: &Scene<'_>, room: u16) -> (String, Severity) {
             state => others.push(format!("{} {}", target.info.id, state.word())),
         }
     }
-    let count = |more: &str| match all.len() {
+    let long = match all.len() {
         0 => "no targets".to_owned(),
-        1 => format!("1 target: {up} up{more}"),
-        n => format!("{n} targets: {up} up{more}"),
+        1 => format!("1 target: {up} up"),
+        n => format!("{n} targets: {up} up"),
     };
-    for shown in (0..=others.len()).rev() {
-        let mut named: Vec<String> = vec![String::new()];
+    let short = format!("{up} of {} up", all.len());
+    // All by name, else as many as fit behind the short form, else how many.
+    for (head, shown) in
+        [(&long, others.len())].into_iter().chain((0..=others.len()).rev().map(|n| (&short, n)))
+    {
+        let mut named = vec![head.clone()];
         named.extend_from_slice(&others[..shown]);
         let left = others.len() - shown;
-        if left > 0 {
-            named.push(format!("{left} {}", if shown == 0 { "not" } else { "more not" }));
+        if left > 0 && shown > 0 {
+            named.push(format!("{left} more"));
         }
-        let text = count(&named.join(", "));
-        if cells(&text) <= room || shown == 0 {
+        let text = named.join(", ");
+        if cells(&text) <= room {
             return (text, worst);
         }
     }
-    (count(""), worst)
+    (short, worst)
 }
 
 /// Clock, counts and the key for help, from the right; returns where they begin.
@@ -79,7 +83,10 @@ fn right_side(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) -> u16 {
         ink.put(right - width, area.y, width, text, role);
         right -= width + gap;
     };
-    put("? help", Role::Key, 2);
+    let all_up = scene.world.store.targets().iter().all(|target| target.state(scene.now) == TargetState::Up);
+    if all_up || area.width >= 100 {
+        put("? help", Role::Key, 2);
+    }
     let judgement = &scene.world.judgement;
     for (severity, glyph) in [(Severity::Warning, "!"), (Severity::Critical, "!!")] {
         let count = judgement.count(severity);

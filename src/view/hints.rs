@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::ink::{Ink, cells};
 use super::scene::Scene;
 use super::theme::Role;
-use crate::app::{App, COMMANDS, Command};
+use crate::app::{App, COMMANDS, Command, Pane, Place};
 
 /// Draws the bottom line.
 pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
@@ -17,10 +17,12 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     }
     let greyed = scene.app.why_no_action().is_some();
     let mut x = area.x + 1;
-    for info in COMMANDS.iter().filter(|info| !info.hint.is_empty()) {
+    for command in useful(scene.app.viewpoint.place()) {
+        let Some(info) = COMMANDS.iter().find(|info| info.command == *command) else { continue };
         let key = key_of(scene.app, info.command);
-        let needed = cells(&key) + 1 + cells(info.hint);
-        if key.is_empty() || x + needed >= area.right() {
+        let hint = if info.hint.is_empty() { info.name } else { info.hint };
+        let needed = cells(&key) + 1 + cells(hint);
+        if key.is_empty() || x + needed > area.right() {
             continue;
         }
         let acts =
@@ -28,7 +30,46 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
         let (key_role, role) =
             if greyed && acts { (Role::Greyed, Role::Greyed) } else { (Role::Key, Role::Muted) };
         x = ink.put(x, area.y, needed, &key, key_role) + 1;
-        x = ink.put(x, area.y, needed, info.hint, role) + 2;
+        x = ink.put(x, area.y, needed, hint, role) + 2;
+    }
+}
+
+/// What helps most here, first things first.
+const fn useful(place: &Place) -> &'static [Command] {
+    use Command as C;
+    match place {
+        Place::Overview => &[
+            C::Fix,
+            C::Terminate,
+            C::Clear,
+            C::MarkDeploy,
+            C::Filter,
+            C::Palette,
+            C::Help,
+            C::Drill,
+            C::Pause,
+            C::Quit,
+        ],
+        Place::Zoom(Pane::Postgres, _) => &[
+            C::Terminate,
+            C::Cancel,
+            C::Drill,
+            C::Mark,
+            C::Sort,
+            C::Filter,
+            C::Back,
+            C::Help,
+            C::Copy,
+            C::Actions,
+            C::Fix,
+        ],
+        Place::Zoom(Pane::Cache, _) => {
+            &[C::Clear, C::Drill, C::Sort, C::Filter, C::Back, C::Help, C::Copy, C::Actions, C::Fix]
+        }
+        Place::Zoom(..) => {
+            &[C::Drill, C::Sort, C::Filter, C::Actions, C::Back, C::Help, C::Copy, C::MarkDeploy, C::Fix]
+        }
+        Place::Detail(..) => &[C::Actions, C::Copy, C::Back, C::Help, C::Terminate, C::Cancel],
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) const fn verdict_height(height: u16) -> u16 {
     match height {
         0..32 => 3,
         32..48 => 6,
-        _ => 8,
+        _ => 7,
     }
 }
 

@@ -45,8 +45,7 @@ impl<'a> Scene<'a> {
         let judged = self.severity(Resource::TargetAnswer, &target.info.id);
         match target.state(self.now) {
             TargetState::Up => judged,
-            TargetState::Waiting => Severity::Ok,
-            TargetState::Stale | TargetState::Down => judged.max(Severity::Unknown),
+            TargetState::Waiting | TargetState::Stale | TargetState::Down => judged.max(Severity::Unknown),
         }
     }
 }

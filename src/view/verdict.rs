@@ -8,6 +8,7 @@ use super::ink::{Ink, cells, cut, wrap};
 use super::scene::Scene;
 use super::theme::Role;
 use crate::model::{Finding, Severity, Verdict};
+use crate::store::TargetState;
 
 /// A deploy up to this long before is named beside a finding.
 const AFTER_DEPLOY: Duration = Duration::from_secs(900);
@@ -92,8 +93,17 @@ fn since(scene: &Scene<'_>, finding: &Finding) -> String {
     format!(". Since {} ({age}){deploy}{seen}", scene.clock(finding.since))
 }
 
-/// What is worth knowing while all is well.
+/// What is worth knowing while nothing is found: who does not answer, and the last deploy.
 fn calm(scene: &Scene<'_>) -> String {
+    let all = scene.world.store.targets();
+    let silent: Vec<&str> = all
+        .iter()
+        .filter(|target| target.state(scene.now) != TargetState::Up)
+        .map(|target| target.info.id.as_str())
+        .collect();
+    if !silent.is_empty() && silent.len() < all.len() {
+        return format!(" on what answers. No fresh answer of {}", silent.join(", "));
+    }
     let deploy = scene.world.store.marks().rfind(|mark| mark.at <= scene.now);
     deploy.map_or_else(String::new, |mark| {
         let ago = format::seconds(scene.now.seconds_since(mark.at));
@@ -106,7 +116,8 @@ fn chain<'a>(findings: &'a [Finding], first: &Finding) -> (Vec<&'a Finding>, Vec
     let mut known = vec![first.reference()];
     let mut symptoms = Vec::new();
     let mut others = Vec::new();
-    for finding in &findings[1..] {
+    // What other rules say of the same resource is not another incident.
+    for finding in findings.iter().skip(1).filter(|finding| finding.reference() != first.reference()) {
         match &finding.caused_by {
             Some(cause) if known.contains(cause) => {
                 known.push(finding.reference());

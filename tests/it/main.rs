@@ -19,3 +19,4 @@ mod redis;
 mod redis_clear;
 mod redis_detect;
 mod tidy;
+mod view;

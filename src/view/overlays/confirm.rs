@@ -33,7 +33,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Confirming, scene: &Scene
     };
     let lines = lines(plan, it, scene, width - 4);
     let most = area.height.saturating_sub(2);
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(5).min(most);
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4).min(most);
     let inside = frame(ink, area, width, height, plan.title.as_str());
     let ink = &mut ink.on(Role::Dialog);
     let end = inside.bottom().saturating_sub(2);
@@ -52,6 +52,9 @@ fn lines(plan: &Plan, it: &Confirming, scene: &Scene<'_>, width: u16) -> Vec<(St
     let mut out: Vec<(String, String, Role)> = Vec::new();
     let mut add = |label: &str, text: &str, role: Role, room: usize| {
         let mut label = label.to_owned();
+        if text.is_empty() {
+            out.push((String::new(), String::new(), role));
+        }
         for line in wrap(text, room, 2) {
             out.push((std::mem::take(&mut label), line, role));
         }
@@ -62,17 +65,17 @@ fn lines(plan: &Plan, it: &Confirming, scene: &Scene<'_>, width: u16) -> Vec<(St
     for warning in plan.warnings.iter().take(4) {
         add("beware", warning.as_str(), Role::Warning, room);
     }
-    add("", " ", Role::Muted, room);
+    add("", "", Role::Muted, room);
     if let Some(gentler) = plan.gentler.as_ref().filter(|gentler| gentler.intent.is_none()) {
         add("", gentler.says.as_str(), Role::Muted, usize::from(width));
     }
     let actor = &scene.app.settings.actor;
-    add("Journal", &format!("{actor} → {}", journal(&plan.intent)), Role::Muted, room);
+    add("Journal", &format!("{actor} → {}", journal(&plan.intent, scene)), Role::Muted, room);
     if let Some(why) = &it.disarmed {
-        add("", " ", Role::Muted, room);
+        add("", "", Role::Muted, room);
         add("", &format!("No longer as planned: {why}"), Role::Critical, usize::from(width));
     } else if let Confirm::Name(name) = &it.confirm {
-        add("", " ", Role::Muted, room);
+        add("", "", Role::Muted, room);
         add("type", &format!("{name}   to confirm, then Enter:  {}_", it.typed), Role::Input, room);
     }
     out
@@ -114,10 +117,13 @@ const fn title(intent: &Intent) -> &'static str {
 }
 
 /// What the journal will say is wanted.
-pub(super) fn journal(intent: &Intent) -> String {
+fn journal(intent: &Intent, scene: &Scene<'_>) -> String {
     match intent {
         Intent::TerminateBackend { backends, .. } => match backends.as_slice() {
-            [one] => format!("terminate pid {} started {}", one.pid, one.started),
+            [one] => {
+                let (at, millis) = (one.started, one.started.as_micros().rem_euclid(1_000_000) / 1_000);
+                format!("terminate pid {} started {}.{millis:03}", one.pid, scene.clock(at))
+            }
             many => format!("terminate {} sessions", many.len()),
         },
         Intent::CancelBackend { backend, .. } => format!("cancel the statement of pid {}", backend.pid),

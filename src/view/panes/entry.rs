@@ -66,8 +66,10 @@ pub(in crate::view) struct Entry {
     pub(super) notes: Vec<Field>,
     /// Its charts.
     pub(super) courses: Vec<Course>,
-    /// Why there are no values.
-    pub(super) trouble: Option<String>,
+    /// The chart shown where there is room for one only.
+    pub(super) lead: usize,
+    /// Why there are no values: in a few words, and in full where there is room.
+    pub(super) trouble: Option<[String; 2]>,
     /// The values are old.
     pub(super) stale: bool,
 }
@@ -136,8 +138,9 @@ impl Entry {
 pub(super) fn trouble(target: &Target, scene: &Scene<'_>) -> Option<Entry> {
     let mut entry = Entry::new(target.info.id.as_str());
     entry.severity = scene.answer(target);
+    let last = target.sample.as_ref().map(|sample| format!("last answer {}", scene.clock(sample.at)));
     let mut why = None;
-    entry.trouble = Some(match target.state(scene.now) {
+    let says = match target.state(scene.now) {
         TargetState::Up => return None,
         TargetState::Stale if target.sample.is_some() && target.error.is_none() => return None,
         TargetState::Stale => "nothing heard of it".into(),
@@ -152,7 +155,10 @@ pub(super) fn trouble(target: &Target, scene: &Scene<'_>) -> Option<Entry> {
                 }
             }
         }
-    });
-    let last = target.sample.as_ref().map(|sample| format!("last at {}", scene.clock(sample.at)));
-    Some(entry.note(why).note(last))
+    };
+    let reason = why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+    let before = last.as_ref().map_or_else(String::new, |last| format!("; {last}"));
+    entry.trouble = Some([says.clone(), format!("{says}{reason}{before}")]);
+    let error = target.error.as_ref().map(|error| error.it.says.to_string());
+    Some(entry.note(why).note(last).note(error))
 }

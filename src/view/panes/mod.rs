@@ -76,10 +76,12 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, entries: &[Entry],
     if let Some(Some(name)) = widths.first_mut() {
         *name = (*name).min(longest);
     }
+    // Where whole names do not fit, the row's own part of them tells more than the target's.
+    let whole = widths.first().copied().flatten().is_none_or(|name| longest <= name);
     let heights = heights(entries.len(), usize::from(area.height));
     let mut y = area.y;
     for (entry, height) in entries.iter().zip(&heights) {
-        line(ink, Rect { y, height: 1, ..area }, entry, shapes, &widths);
+        line(ink, Rect { y, height: 1, ..area }, entry, shapes, &widths, whole);
         y += 1;
         if *height > 0 {
             chart(ink, Rect { y, height: *height, ..area }, entry, scene);
@@ -106,7 +108,7 @@ fn heights(entries: usize, lines: usize) -> Vec<u16> {
     let shown = if entries > room { room.saturating_sub(1).max(1) } else { entries };
     let mut spare = lines.saturating_sub(shown + usize::from(entries > shown));
     let mut heights = vec![0u16; shown];
-    for tallest in 1..=5 {
+    for tallest in 1..=9 {
         for height in &mut heights {
             if spare > 0 && *height < tallest {
                 *height += 1;
@@ -117,18 +119,19 @@ fn heights(entries: usize, lines: usize) -> Vec<u16> {
     heights
 }
 
-fn line(ink: &mut Ink<'_>, area: Rect, entry: &Entry, shapes: &[Shape], widths: &[Option<u16>]) {
+fn line(ink: &mut Ink<'_>, area: Rect, entry: &Entry, shapes: &[Shape], widths: &[Option<u16>], whole: bool) {
     let Some(Some(name)) = widths.first() else { return };
     let plain = if entry.stale { Role::Stale } else { Role::Text };
-    ink.put(area.x, area.y, *name, &entry.name, plain);
+    let row = if whole { None } else { entry.name.split_once('/').map(|(_, row)| row) };
+    ink.put(area.x, area.y, *name, row.unwrap_or(&entry.name), plain);
     let mut x = area.x + name + 1;
-    if let Some(trouble) = &entry.trouble {
+    if let Some([short, full]) = &entry.trouble {
         let role = if entry.severity == Severity::Ok { Role::Muted } else { Role::of(entry.severity) };
-        let glyph = if entry.severity == Severity::Ok { "" } else { entry.severity.glyph() };
-        if !glyph.is_empty() {
-            x = ink.put(x, area.y, 2, glyph, role) + 1;
+        if entry.severity > Severity::Ok {
+            x = ink.put(x, area.y, 2, entry.severity.glyph(), role) + 1;
         }
-        ink.put(x, area.y, area.right().saturating_sub(x), trouble, role);
+        let room = area.right().saturating_sub(x);
+        ink.put(x, area.y, room, if cells(full) <= room { full } else { short }, role);
         return;
     }
     for ((shape, field), width) in shapes.iter().zip(&entry.fields).zip(&widths[1..]) {
@@ -148,20 +151,25 @@ fn line(ink: &mut Ink<'_>, area: Rect, entry: &Entry, shapes: &[Shape], widths: 
 }
 
 fn chart(ink: &mut Ink<'_>, area: Rect, entry: &Entry, scene: &Scene<'_>) {
-    let notes = area.right().saturating_sub(NOTES);
+    // Without a chart the notes stand under what they explain.
+    let notes = match entry.courses.as_slice() {
+        [] => area.x + cells(&entry.name) + 3,
+        _ => area.right().saturating_sub(NOTES),
+    };
+    let width = area.right().saturating_sub(notes);
     for (y, note) in (area.y..area.bottom()).zip(&entry.notes) {
         let role = match note.severity {
             _ if entry.stale => Role::Stale,
             Severity::Ok => Role::Muted,
             severity => Role::of(severity),
         };
-        ink.put(notes, y, NOTES, &note.text, role);
+        ink.put(notes, y, width, &note.text, role);
     }
     let mut room = Rect { x: area.x + 1, width: area.width.saturating_sub(NOTES + 2), ..area };
     let two = entry.courses.len() > 1 && room.width >= 44;
     let count = if two { entry.courses.len() } else { 1 };
     let each = room.width / u16::try_from(count).unwrap_or(1);
-    for course in entry.courses.iter().take(count) {
+    for course in entry.courses.iter().skip(if two { 0 } else { entry.lead }).take(count) {
         let mut place = Rect { width: each, ..room };
         if two {
             ink.put(place.x, place.bottom() - 1, 6, course.label, Role::Muted);
@@ -220,7 +228,7 @@ mod tests {
         assert_eq!(heights(1, 3), [2]);
         assert_eq!(heights(2, 3), [1, 0]);
         assert_eq!(heights(9, 3), [1]);
-        assert_eq!(heights(1, 7), [5]);
+        assert_eq!(heights(1, 7), [6]);
         assert_eq!(heights(4, 12), [2, 2, 2, 2]);
         assert_eq!(heights(20, 12).len(), 10);
     }

@@ -39,9 +39,16 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
     let slow_after = target.info.slow_after.as_secs_f64();
     let clients = || sample.backends.iter().filter(|backend| backend.is_client());
     let count = |of: &dyn Fn(&Backend) -> bool| Some(clients().filter(|backend| of(backend)).count() as f64);
-    let locked = count(&|backend| backend.waits_for_lock() || !backend.blocked_by.is_empty());
+    let waits = |backend: &Backend| backend.waits_for_lock() || !backend.blocked_by.is_empty();
+    let locked = count(&waits);
     let active = |backend: &Backend| backend.state == BackendState::Active;
-    let slow = count(&|backend| active(backend) && backend.query_age.is_some_and(|age| age >= slow_after));
+    let long = |backend: &Backend| backend.query_age.is_some_and(|age| age >= slow_after);
+    // Who waits for a lock is told as locked, not as slow.
+    let slow = count(&|backend| active(backend) && !waits(backend) && long(backend));
+    let longest = clients()
+        .filter(|backend| active(backend) && !waits(backend) && long(backend))
+        .filter_map(|backend| backend.query_age)
+        .reduce(f64::max);
     let in_transaction = count(&|backend| {
         matches!(backend.state, BackendState::IdleInTransaction | BackendState::IdleInTransactionAborted)
     });
@@ -52,13 +59,14 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
     let oldest = sample.backends.iter().filter_map(|backend| backend.wait_age).reduce(f64::max);
     let lags = sample.replicas.iter().filter_map(|replica| replica.lag_seconds);
     let lag = sample.replay_lag.or_else(|| lags.reduce(f64::max));
-    Entry::of(id.as_str(), target, scene)
+    let mut entry = Entry::of(id.as_str(), target, scene)
         .weigh(full)
         .field(counted(locked, "locked"), scene.severity(Resource::PostgresLocks, id))
         .field(counted(slow, "slow"), scene.severity(Resource::PostgresSlowQueries, id))
         .field(format::maybe(full, format::share), scene.severity(Resource::PostgresConnections, id))
         .field(counted(count(&active), "busy"), scene.severity(Resource::PostgresLoad, id))
         .plain(counted(in_transaction, "in tx"))
+        .note(longest.map(|age| format!("longest query {}", format::seconds(age))))
         .note(oldest.filter(|age| *age >= 1.0).map(|age| format!("longest wait {}", format::seconds(age))))
         .note(rates.and_then(|rates| rates.transactions).map(|tps| format!("{} commits", format::rate(tps))))
         .note(Some(format!("{} of {usable:.0} slots", format::count(used))))
@@ -70,5 +78,9 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
             rates.and_then(|rates| rates.hit_ratio).map(|hit| format!("buffers hit {}", format::share(hit))),
         )
         .course("locked", id, Metric::Resource(Resource::PostgresLocks), Scale::AtLeast(5.0))
-        .course("slow", id, Metric::Resource(Resource::PostgresSlowQueries), Scale::AtLeast(5.0))
+        .course("slow", id, Metric::Resource(Resource::PostgresSlowQueries), Scale::AtLeast(5.0));
+    // Where there is room for one chart only, it is that of the greater trouble.
+    let (locks, slows) = (Resource::PostgresLocks, Resource::PostgresSlowQueries);
+    entry.lead = usize::from(scene.severity(slows, id) > scene.severity(locks, id));
+    entry
 }

@@ -30,7 +30,8 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
                 }
                 if sample.queues.is_empty() {
                     let mut entry = Entry::new(target.info.id.as_str());
-                    entry.trouble = Some("no queue found there yet".into());
+                    let says = "no queue found there yet".to_owned();
+                    entry.trouble = Some([says.clone(), says]);
                     out.push(entry);
                 }
             }

@@ -1,0 +1,235 @@
+//! What stands over the screen, and what must never break it.
+
+use warroom::app::*;
+use warroom::model::*;
+
+use super::scenes::{Lab, at, id, picture, screen, text};
+use ratatui::style::Modifier;
+
+fn key() -> BackendKey {
+    BackendKey { pid: 4211, started: Timestamp::from_micros(1_763_733_000_118_000) }
+}
+
+fn plan() -> Plan {
+    Plan {
+        id: PlanId("p1".into()),
+        intent: Intent::TerminateBackend { target: id("primary"), backends: vec![key()] },
+        read_at: at(150),
+        title: "End pid 4211 on primary".into(),
+        lines: vec![
+            PlanLine::new("who", "web.3 as app, from 10.0.0.14, connected 14 min"),
+            PlanLine::new("state", "idle in transaction for 2m14s; has written (will roll back)"),
+            PlanLine::new("last", "UPDATE users SET plan = $1 WHERE id = $2"),
+            PlanLine::new("holds", "users (RowExclusive), users_pkey"),
+            PlanLine::new("frees", "38 of 38 at once; nobody else is blocked"),
+        ],
+        warnings: vec!["what it wrote since 14:01:12 is lost".into()],
+        gentler: Some(Gentler {
+            intent: None,
+            says: "Cancel would do nothing: no statement is running.".into(),
+        }),
+        verb: "end the session".into(),
+        confirm: Confirm::Key,
+        touches: 1,
+        frees: Some(38),
+        identity: "4211".into(),
+    }
+}
+
+fn confirming(confirm: Confirm) -> Confirming {
+    Confirming {
+        intent: plan().intent,
+        plan: Some(plan()),
+        confirm,
+        shown_at: Some(at(150)),
+        typed: String::new(),
+        disarmed: None,
+        reading: false,
+        asked_at: at(150),
+        ask: 1,
+    }
+}
+
+fn pile_up() -> Lab {
+    Lab::healthy().with(32, |dials| dials.waiters = 38)
+}
+
+fn over(name: &str, overlay: Overlay) -> String {
+    let mut lab = pile_up();
+    lab.app.overlay = Some(overlay);
+    let mut small = String::new();
+    for (width, height) in super::SIZES {
+        let buf = screen(&lab.app, "terminal", width, height);
+        picture(&format!("{name}_{width}x{height}"), &buf);
+        if width == 80 {
+            small = text(&buf);
+            insta::assert_snapshot!(name, small);
+        }
+    }
+    small
+}
+
+#[test]
+fn the_dialog_before_an_act_says_all_and_offers_to_leave() {
+    let seen = over("confirm", Overlay::Confirm(Box::new(confirming(Confirm::Key))));
+    for part in
+        ["web.3 as app", "38 of 38 at once", "Cancel would do nothing", "[ Leave it ]", "y  end the session"]
+    {
+        assert!(seen.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_dialog_not_yet_armed_and_a_disarmed_one_show_it() {
+    let mut lab = pile_up();
+    let style_of_y = |lab: &Lab| {
+        let buf = screen(&lab.app, "terminal", 80, 24);
+        let at = text(&buf).lines().position(|line| line.contains("y  end the session")).expect("there");
+        let line = text(&buf).lines().nth(at).expect("there").to_owned();
+        let x = line.chars().position(|c| c == 'y').expect("there");
+        // The first y of the line is the key: the button beside it holds none.
+        buf[(u16::try_from(x).expect("small"), u16::try_from(at).expect("small"))].style()
+    };
+    let mut dialog = confirming(Confirm::Key);
+    dialog.shown_at = Some(lab.app.now);
+    lab.app.overlay = Some(Overlay::Confirm(Box::new(dialog.clone())));
+    let early = style_of_y(&lab);
+    dialog.shown_at = Some(at(100));
+    lab.app.overlay = Some(Overlay::Confirm(Box::new(dialog.clone())));
+    assert_ne!(early, style_of_y(&lab));
+    dialog.disarmed = Some("the session ended by itself".into());
+    lab.app.overlay = Some(Overlay::Confirm(Box::new(dialog)));
+    let seen = text(&screen(&lab.app, "terminal", 80, 24));
+    assert!(seen.contains("the session ended by itself") && seen.contains("[ Close ]"));
+    assert!(!seen.contains("y  end the session"));
+}
+
+#[test]
+fn a_name_to_be_typed() {
+    let mut dialog = confirming(Confirm::Name("primary".into()));
+    dialog.typed = "prim".into();
+    assert!(over("typed", Overlay::Confirm(Box::new(dialog))).contains("prim_"));
+}
+
+#[test]
+fn an_act_under_way_and_its_outcome() {
+    let mut acting = Acting {
+        plan: plan(),
+        began: at(150),
+        progress: Some(Progress {
+            plan: PlanId("p1".into()),
+            share: 0.41,
+            says: "41 200 of about 100 000 keys, 54 000/s, slowest PING 0.4 ms".into(),
+        }),
+        stopping: false,
+        paused: false,
+        outcome: None,
+    };
+    assert!(over("acting", Overlay::Acting(Box::new(acting.clone()))).contains("41 %"));
+    let mut outcome = Outcome::new(PlanId("p1".into()), OutcomeKind::Done, "ended pid 4211; 38 of 38 go on");
+    outcome.steps = vec![StepResult::Done("pid 4211 is gone".into())];
+    acting.outcome = Some(outcome);
+    assert!(over("outcome", Overlay::Acting(Box::new(acting))).contains("38 of 38 go on"));
+}
+
+#[test]
+fn help_palette_and_menu() {
+    assert!(over("help", Overlay::Help).contains("carry out the verdict's remedy"));
+    let prompt =
+        |text: &str| Prompt { input: Input::Palette, text: text.into(), chosen: Some(0), error: None };
+    assert!(over("palette", Overlay::Prompt(prompt("m"))).contains("mark-deploy LABEL"));
+    let item = |says: &str, why: Option<&str>| MenuItem {
+        says: says.into(),
+        pick: Pick::Command(Command::Clear),
+        why_not: why.map(str::to_owned),
+    };
+    let items = vec![item("templates on cache", None), item("sessions on cache", Some("protected"))];
+    let menu = Menu { title: "Clear a namespace".into(), items, selected: 0 };
+    assert!(over("menu", Overlay::Menu(menu)).contains("(protected)"));
+}
+
+#[test]
+fn a_screen_too_small_says_so_and_still_tells_the_verdict() {
+    let lab = pile_up();
+    for (width, height) in [(59, 24), (80, 19), (30, 8), (1, 1), (0, 0)] {
+        let seen = text(&screen(&lab.app, "terminal", width, height));
+        if width >= 30 {
+            assert!(seen.contains("LOCKS on primary") && seen.contains("60x20"), "{seen}");
+        }
+    }
+}
+
+#[test]
+fn hostile_names_break_no_line() {
+    let names = [
+        "\u{1b}[2J\u{1b}]0;x\u{7}evil".to_owned(),
+        "数据库服务器数据库服务器数据库".to_owned(),
+        "a\u{200b}b\u{202e}c\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}".to_owned(),
+        "👩‍👩‍👧‍👦🇩🇪".repeat(9),
+        "x".repeat(10_240),
+    ];
+    for name in names {
+        let lab = Lab::healthy().with(20, |dials| (dials.holder, dials.waiters) = (name.clone(), 9));
+        for (width, height) in super::SIZES {
+            let buf = screen(&lab.app, "terminal", width, height);
+            for cell in buf.content() {
+                assert!(!cell.symbol().chars().any(char::is_control), "{:?}", cell.symbol());
+                assert!(cell.symbol().len() <= 24, "{:?}", cell.symbol());
+            }
+            let seen = text(&buf);
+            // The frame between the panes stands where it always stands.
+            let divider = width / 2 - 1;
+            let first = [(24, 5), (40, 8), (60, 9)].iter().find(|(h, _)| *h == height).expect("known").1;
+            assert_eq!(buf[(divider, first)].symbol(), "│", "{seen}");
+            assert!(seen.contains("[F]"), "the key is never cut: {seen}");
+        }
+    }
+}
+
+#[test]
+fn without_colour_everything_can_still_be_told_apart() {
+    let mut lab = pile_up();
+    lab.app.overlay = Some(Overlay::Menu(Menu {
+        title: "Sort by".into(),
+        items: ["pid", "age"]
+            .map(|says| MenuItem { says: says.into(), pick: Pick::Sort(0), why_not: None })
+            .into(),
+        selected: 1,
+    }));
+    let buf = screen(&lab.app, "mono", 80, 24);
+    let reset = ratatui::style::Color::Reset;
+    assert!(buf.content().iter().all(|cell| (cell.fg, cell.bg) == (reset, reset)));
+    let find = |word: &str| {
+        let seen = text(&buf);
+        let (y, line) = seen.lines().enumerate().find(|(_, line)| line.contains(word)).expect("there");
+        let x = line[..line.find(word).expect("there")].chars().count();
+        buf[(u16::try_from(x).expect("small"), u16::try_from(y).expect("small"))].modifier
+    };
+    assert!(find("age").contains(Modifier::REVERSED));
+    assert!(!find("pid  ").contains(Modifier::REVERSED));
+    assert!(find("LOCKS").contains(Modifier::BOLD));
+}
+
+#[test]
+fn read_only_greys_the_key_and_says_why() {
+    let mut lab = pile_up();
+    lab.app.settings.environment.read_only = true;
+    lab.app.settings.environment.read_only_from = "--read-only";
+    let seen = text(&screen(&lab.app, "terminal", 120, 40));
+    assert!(seen.contains("READ-ONLY") && seen.contains("read-only: --read-only says so"), "{seen}");
+}
+
+#[test]
+fn a_full_screen_is_drawn_in_well_under_a_frame() {
+    let lab = pile_up();
+    let begin = std::time::Duration::from_millis(60);
+    let mut buf = screen(&lab.app, "terminal", 200, 60);
+    let theme = warroom::view::Theme::named("terminal").expect("built in");
+    let area = buf.area;
+    let clock = tokio::time::Instant::now();
+    for _ in 0..20 {
+        warroom::view::view(&lab.app, &theme, area, &mut buf);
+    }
+    // Unoptimised and on a shared machine: a release build takes a tenth of this.
+    assert!(clock.elapsed() / 20 < begin, "{:?} a frame", clock.elapsed() / 20);
+}
