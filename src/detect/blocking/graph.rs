@@ -91,24 +91,33 @@ impl Sessions {
         for (at, backend) in backends.iter().enumerate() {
             let own = of_backend[at];
             all.waits[own] |= backend.waits_for_lock() || !backend.blocked_by.is_empty();
+            // `seen` keeps repeated edges out; a parallel query has them by the hundred.
+            let mut behind = |all: &mut Self, blocker: usize| {
+                if blocker != own && seen[blocker] != own {
+                    seen[blocker] = own;
+                    all.blockers[own].push(blocker);
+                }
+            };
+            all.blockers[own].reserve(backend.blocked_by.len());
             for pid in &backend.blocked_by {
-                let blockers: Vec<usize> = if *pid == 0 {
-                    prepared_behind(backend.key.pid, prepared, &of_prepared).unwrap_or_else(|| {
-                        vec![*unnamed.get_or_insert_with(|| all.add(Node::UnnamedPrepared))]
-                    })
-                } else {
-                    by_pid.get(pid).map(|at| of_backend[*at]).into_iter().collect()
-                };
-                for blocker in blockers {
-                    // `seen` keeps repeated edges out; a parallel query has them by the hundred.
-                    if blocker != own && seen[blocker] != at {
-                        seen[blocker] = at;
-                        all.blockers[own].push(blocker);
+                if *pid != 0 {
+                    if let Some(blocker) = by_pid.get(pid) {
+                        behind(&mut all, of_backend[*blocker]);
                     }
+                    continue;
+                }
+                if let Some(named) = prepared_behind(backend.key.pid, prepared, &of_prepared) {
+                    for one in named {
+                        behind(&mut all, one);
+                    }
+                } else {
+                    let one = *unnamed.get_or_insert_with(|| all.add(Node::UnnamedPrepared));
+                    behind(&mut all, one);
                 }
             }
         }
         for list in &mut all.blockers {
+            // A leader and its workers may each have told the same.
             list.sort_unstable();
             list.dedup();
         }
