@@ -7,13 +7,20 @@ mod cache_latency;
 mod cache_memory;
 mod cause;
 mod connections;
+mod cpu;
 mod db_load;
+mod disk;
 mod judge;
+mod memory;
+mod network;
+mod proxy_backends;
 mod queue_backlog;
 mod replication;
+mod request_queue;
 mod root_blocker;
 mod slow_queries;
 mod steady;
+mod target_answer;
 
 pub use assessment::{Assessment, View};
 pub use judge::{Judge, Judgement, Transition};
@@ -34,4 +41,11 @@ pub const DETECTORS: &[Detector] = &[
     cache_memory::detect,
     cache_latency::detect,
     queue_backlog::detect,
+    target_answer::detect,
+    request_queue::detect,
+    proxy_backends::detect,
+    cpu::detect,
+    memory::detect,
+    disk::detect,
+    network::detect,
 ];

@@ -152,6 +152,12 @@ impl Target {
             .flatten()
     }
 
+    /// The answers of about the last ten seconds, oldest first, without what rates do not need; none
+    /// from before a failure.
+    pub fn recent(&self) -> impl Iterator<Item = &Sample> {
+        self.history.iter().map(|at| &at.it)
+    }
+
     /// Age of the last good answer at `now`.
     #[must_use]
     pub fn age(&self, now: Timestamp) -> Option<Duration> {

@@ -1,0 +1,150 @@
+//! Rule `requests_wait`: the mean wait of a request between the proxy and the app's code, ms, one row a
+//! backend. Two of its hiding places are seen and summed: the proxy's own queue, which is blind where a
+//! server has no limit, and the kernel's accept queue where the server is on a watched machine.
+
+mod accept_wait;
+mod proxy_wait;
+
+use std::time::Duration;
+
+use self::accept_wait::{Accept, accept_queue};
+use self::proxy_wait::{ServerWindow, mean_wait};
+use super::{Assessment, View};
+use crate::model::words::span;
+use crate::model::{
+    Culprit, ProxyBackend, ProxySample, ProxyServer, Resource, SafeText, Sample, ServerState, Severity,
+};
+use crate::store::Target;
+
+/// How every backend's requests wait.
+pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
+    let mut out = Vec::new();
+    for (target, sample) in view.store.proxies(view.now) {
+        out.extend(sample.backends.iter().map(|backend| judge(view, target, sample, backend)));
+    }
+    out
+}
+
+fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &ProxyBackend) -> Assessment {
+    let row = target.info.id.row(backend.name.as_str());
+    let it = Assessment::new("requests_wait", Resource::RequestQueue, row.clone());
+    let taking: Vec<&ProxyServer> = backend.servers.iter().filter(|server| takes(server)).collect();
+    let blind: Vec<&ProxyServer> = taking.iter().copied().filter(|server| server.limit.is_none()).collect();
+    let accept = accept_queue(view, target, sample, &taking);
+    let unseen: Vec<&ProxyServer> = blind.iter().copied().filter(|server| !accept.covers(server)).collect();
+    if !taking.is_empty() && unseen.len() == taking.len() && backend.queue == 0 {
+        return it.unknown(format!(
+            "cannot be known: no limit (maxconn) on {}, so the proxy cannot see requests wait, and its accept \
+             queue is on no watched machine",
+            names(&unseen)
+        ));
+    }
+    let slots: Option<u64> = taking.iter().map(|server| server.limit).sum();
+    let depth = backend.queue.saturating_add(u64::from(accept.depth));
+    let busy = slots.filter(|slots| *slots > 0).map(|slots| backend.in_flight as f64 / slots as f64);
+    let mut it = it.used(busy, Some(depth as f64), None).hold(Duration::from_secs(2));
+
+    let rate = target.proxy_window().and_then(|rows| rows.get(backend.name.as_str())?.requests);
+    let proxy = rate.and_then(|rate| in_proxy(target, backend, rate));
+    let says = match (proxy, accept.wait_ms) {
+        (None, None) => {
+            if rate == Some(0.0) && depth > 0 {
+                it = it.at_least(Severity::Critical);
+                format!("{depth} wait and nothing is served")
+            } else if rate == Some(0.0) {
+                it = it.measured(0.0, view.limits(Resource::RequestQueue, &row));
+                "no requests".to_owned()
+            } else {
+                format!("{depth} wait; their mean wait is known from the second poll on")
+            }
+        }
+        (proxy, kernel) => {
+            let total = proxy.unwrap_or(0.0) + kernel.unwrap_or(0.0);
+            it = it.measured(total, view.limits(Resource::RequestQueue, &row));
+            told(total, proxy, kernel, depth, rate.unwrap_or(0.0))
+        }
+    };
+    let over = slots.is_some_and(|slots| slots > 0 && backend.queue > slots) || accept.full;
+    if over {
+        it = it.at_least(Severity::Critical);
+    }
+    if it.kept > Severity::Ok
+        && let Some(fullest) =
+            taking.iter().max_by_key(|server| (server.queue, server.queue_time_ms, server.in_flight))
+    {
+        let name = SafeText::new(&format!("{}/{}", backend.name, fullest.name));
+        it = it.culprit(Culprit::Server { name, status: fullest.status.clone() });
+    }
+    if unseen.is_empty() {
+        it.says(says)
+    } else {
+        let more = format!("; what waits at {} cannot be seen (no maxconn there)", names(&unseen));
+        it.says(says + &more)
+    }
+}
+
+/// `412 ms: 380 ms in the proxy, 32 ms in the accept queue; 96 wait at 210 requests/s`.
+fn told(total: f64, proxy: Option<f64>, kernel: Option<f64>, depth: u64, rate: f64) -> String {
+    let places = match (proxy, kernel) {
+        (Some(proxy), Some(kernel)) => {
+            format!("{} in the proxy, {} in the accept queue", millis(proxy), millis(kernel))
+        }
+        (Some(_), None) => "in the proxy".into(),
+        _ => "in the accept queue".into(),
+    };
+    let joint = if places.starts_with("in ") { " " } else { ": " };
+    format!("{}{joint}{places}; {depth} wait at {rate:.0} requests/s", millis(total))
+}
+
+/// Tenths below ten: the target is 2 ms.
+fn millis(ms: f64) -> String {
+    if ms < 9.95 { format!("{ms:.1} ms") } else { span(ms / 1e3) }
+}
+
+fn names(servers: &[&ProxyServer]) -> String {
+    let named: Vec<&str> = servers.iter().take(3).map(|server| server.name.as_str()).collect();
+    let more = servers.len().saturating_sub(3);
+    if more > 0 { format!("{} and {more} more", named.join(", ")) } else { named.join(", ") }
+}
+
+/// Whether requests go to it now; a spare does only when it has been given some.
+fn takes(server: &ProxyServer) -> bool {
+    let open = matches!(server.state, ServerState::Up | ServerState::Unchecked);
+    open && (!server.backup || server.in_flight > 0)
+}
+
+/// The mean wait in the proxy's queue over the window; `None` where the proxy is blind or nothing was served.
+fn in_proxy(target: &Target, backend: &ProxyBackend, rate: f64) -> Option<f64> {
+    let seen: Vec<&ProxyBackend> = target
+        .recent()
+        .filter_map(|sample| match sample {
+            Sample::Proxy(proxy) => proxy.backends.iter().find(|it| it.name == backend.name),
+            _ => None,
+        })
+        .collect();
+    let limited = backend.servers.iter().any(|server| server.limit.is_some());
+    if !limited && seen.iter().all(|it| it.queue == 0) {
+        return None;
+    }
+    let first = seen.first()?;
+    let servers: Vec<ServerWindow> = backend
+        .servers
+        .iter()
+        .filter_map(|now| {
+            let before = first.servers.iter().find(|before| before.name == now.name)?;
+            Some(ServerWindow {
+                queue_time: (before.queue_time_ms.unwrap_or(0), now.queue_time_ms?),
+                requests: (before.requests, now.requests),
+            })
+        })
+        .collect();
+    let depths: Vec<u64> = seen.iter().map(|it| it.queue).collect();
+    mean_wait(&servers, &depths, rate)
+}
+
+impl Accept<'_> {
+    /// Whether this server's accept queue was found.
+    fn covers(&self, server: &ProxyServer) -> bool {
+        server.address.as_ref().is_some_and(|address| self.seen.contains(&address))
+    }
+}
