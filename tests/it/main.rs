@@ -2,6 +2,7 @@
 
 mod blocking;
 mod config;
+mod haproxy;
 mod host;
 mod incidents;
 mod journal;
