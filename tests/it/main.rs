@@ -1,5 +1,6 @@
 //! One binary for all integration tests: they start their own real servers on free loopback ports.
 
+mod app;
 mod blocking;
 mod config;
 mod haproxy;

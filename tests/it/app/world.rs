@@ -1,0 +1,93 @@
+//! What happened, and whom it is told.
+
+use warroom::app::{Effect, EventKind, Msg};
+use warroom::model::{At, Fact, Mark, Severity};
+
+use super::bench::{Bench, id, outcome, pile_up, plan};
+
+fn announced(bench: &Bench) -> Vec<(String, bool)> {
+    let announced = |effect: &Effect| match effect {
+        Effect::Announce { says, critical } => Some((says.clone(), *critical)),
+        _ => None,
+    };
+    bench.effects.iter().filter_map(announced).collect()
+}
+
+fn calm(bench: &mut Bench, seconds: usize) {
+    for _ in 0..seconds {
+        let mut sample = pile_up();
+        sample.backends.truncate(0);
+        bench.second(sample);
+    }
+}
+
+#[test]
+fn a_verdict_is_announced_once_and_its_end_too() {
+    let mut bench = Bench::new();
+    bench.seconds(20);
+    let told = announced(&bench);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0.starts_with("!! LOCKS on primary") && told[0].1);
+    calm(&mut bench, 120);
+    let told = announced(&bench);
+    assert_eq!(told.last().map(|(says, _)| says.starts_with("ok")), Some(true), "{told:?}");
+    let all_clear = bench.app.events.iter().any(|event| {
+        event.kind == EventKind::Finding(Severity::Ok) && event.says.as_str().starts_with("locks on primary")
+    });
+    assert!(all_clear, "{:?}", bench.events());
+}
+
+#[test]
+fn an_acknowledged_finding_stays_and_does_not_ring_until_it_comes_again() {
+    let mut bench = Bench::new();
+    bench.press("A");
+    assert_eq!(bench.app.world.acknowledged, ["root_blocker postgres.locks@primary"]);
+    assert_eq!(bench.app.world.judgement.verdict.severity, Severity::Critical);
+    bench.press("A");
+    assert!(bench.app.world.acknowledged.is_empty());
+    bench.press("A");
+    calm(&mut bench, 120);
+    assert!(bench.app.world.acknowledged.is_empty(), "the all-clear ends it");
+    let before = announced(&bench).len();
+    bench.seconds(5);
+    assert_eq!(announced(&bench).len(), before + 1);
+}
+
+#[test]
+fn deploys_and_the_acts_of_others_are_events_once() {
+    let mut bench = Bench::new();
+    let mark = Mark {
+        id: "m1".into(),
+        label: "v8.1.2".into(),
+        note: "checkout".into(),
+        by: "oncall@bastion".into(),
+    };
+    for _ in 0..2 {
+        bench.msg(Msg::Fact(At { at: bench.at, it: Fact::Marked(mark.clone()) }));
+    }
+    let deploys: Vec<_> = bench.events().into_iter().filter(|says| says.starts_with("deploy")).collect();
+    assert_eq!(deploys, ["deploy v8.1.2 marked by oncall@bastion \"checkout\""]);
+    let intent = warroom::model::Intent::TerminateBackend { target: id("primary"), backends: Vec::new() };
+    let theirs = plan(intent, 77, bench.at);
+    for _ in 0..2 {
+        bench.msg(Msg::Fact(At { at: bench.at, it: Fact::Intended(Box::new(theirs.clone())) }));
+    }
+    for _ in 0..2 {
+        let ended = Box::new(outcome(&theirs.id, "ended pid 9"));
+        bench.msg(Msg::Fact(At { at: bench.at, it: Fact::Settled(ended) }));
+    }
+    let acts = bench.app.events.iter().filter(|event| event.kind == EventKind::Act).count();
+    assert_eq!(acts, 2, "{:?}", bench.events());
+}
+
+#[test]
+fn what_happened_is_bounded_and_in_order() {
+    let mut bench = Bench::new();
+    for n in 0..700 {
+        let at = bench.at.minus(std::time::Duration::from_secs(n % 50));
+        let mark = Mark { id: format!("m{n}"), label: "v1".into(), note: "".into(), by: "".into() };
+        bench.msg(Msg::Fact(At { at, it: Fact::Marked(mark) }));
+    }
+    assert!(bench.app.events.len() <= 500);
+    assert!(bench.app.events.iter().zip(bench.app.events.iter().skip(1)).all(|(a, b)| a.at <= b.at));
+}
