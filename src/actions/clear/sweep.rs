@@ -139,7 +139,7 @@ async fn held(stop: &StopFlag, probe: &Probe) -> bool {
             return true;
         }
         // In trouble for ten seconds: go on at the lowest pace rather than never.
-        let wait = Pace::must_wait(probe) && troubled < 200;
+        let wait = probe.in_trouble() && troubled < 200;
         if !stop.is_paused() && !wait {
             return false;
         }
