@@ -248,16 +248,16 @@ fn running(tally: &Tally, touches: u64, took: Duration, slowest: Duration) -> Sa
     let pace = tally.deleted as f64 / took.as_secs_f64().max(1e-3);
     let phase = if tally.back.is_some() { "; looking once more" } else { "" };
     SafeText::new(&format!(
-        "{} of about {} keys, {pace:.0}/s, slowest PING {}{phase}",
+        "{} of about {} keys, {pace:.0}/s, slowest PING {:.1} ms{phase}",
         count(tally.deleted),
         count(touches.max(tally.matched)),
-        span(slowest.as_secs_f64())
+        slowest.as_secs_f64() * 1e3
     ))
 }
 
 fn outcome(plan: PlanId, end: &End, tally: &Tally, took: Duration, slowest: Duration) -> Outcome {
     let done = format!("cleared {} keys in {}", count(tally.deleted), span(took.as_secs_f64()));
-    let felt = format!("slowest PING {}", span(slowest.as_secs_f64()));
+    let felt = format!("slowest PING {:.1} ms", slowest.as_secs_f64() * 1e3);
     let doubt = match tally.in_doubt {
         0 => String::new(),
         keys => format!(" and perhaps {} more whose answer never came", count(keys)),
