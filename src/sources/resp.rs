@@ -103,8 +103,9 @@ impl Resp {
         let mut connection = match self.client.get_multiplexed_async_connection_with_config(&config).await {
             Ok(connection) => connection,
             Err(error) if error.is_timeout() => {
-                let says =
-                    format!("no connection to {} within {:.1} s", self.endpoint, self.timeout.as_secs_f64());
+                let (at, limit) = (&self.endpoint, self.timeout.as_secs_f64());
+                let hint = if at.starts_with("rediss:") { "; does it speak TLS?" } else { "" };
+                let says = format!("no connection to {at} within {limit:.1} s{hint}");
                 return Err(PollError::new(PollErrorKind::Timeout, &says));
             }
             Err(error) => return Err(self.explain(&error)),

@@ -240,3 +240,21 @@ async fn denied(admin: &mut redis::aio::MultiplexedConnection) -> i64 {
         .find_map(|line| line.trim().strip_prefix("errorstat_NOPERM:count="))
         .map_or(0, |n| n.parse().unwrap())
 }
+
+#[tokio::test]
+async fn a_unix_socket_is_as_good_and_tls_that_is_not_spoken_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("redis.sock");
+    let server = lab::redis::start(&["--unixsocket", socket.to_str().unwrap()]).unwrap();
+    for scheme in ["unix:", "unix://"] {
+        let mut asked = source(&spec("redis", &format!("{scheme}{}", socket.display())));
+        assert_eq!(cache(&mut asked).await.role.as_str(), "master");
+    }
+    let mut absent = source(&spec("redis", "unix:/nowhere/redis.sock"));
+    assert_eq!(failure(&mut absent).await.kind, PollErrorKind::Unreachable);
+    let mut secure = spec("redis", &format!("rediss://127.0.0.1:{}/0", server.port()));
+    secure.timeout = Duration::from_millis(500);
+    // A plain server waits for the rest of what it takes for a command.
+    let error = failure(&mut source(&secure)).await;
+    assert!(error.kind == PollErrorKind::Timeout && error.says.as_str().contains("TLS?"), "{error}");
+}
