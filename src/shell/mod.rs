@@ -3,19 +3,28 @@
 
 pub mod check;
 pub mod clock;
+mod console;
 pub mod doctor;
+mod effects;
+mod follow;
+mod input;
 mod keys;
 mod line;
 pub mod notify;
+mod pace;
+mod panics;
 mod pen;
 pub mod perform;
+mod run;
 mod screen;
+mod signals;
 mod tty;
 mod watchdog;
 pub mod world;
 
 pub use keys::chord;
 pub use line::Line;
+pub use run::{ConsoleError, Setup, open};
 pub use screen::Screen;
 pub use tty::{Tty, TtyError, exit};
-pub use watchdog::{Ending, watch};
+pub use watchdog::Ending;

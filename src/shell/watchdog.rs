@@ -33,8 +33,13 @@ const LOOK: Duration = Duration::from_millis(400);
 /// What the loop is given to end in good order, an act under way included.
 const GRACE: Duration = Duration::from_millis(1_000);
 
+/// Whether the terminal is gone now.
+pub(super) fn is_lost() -> bool {
+    tty::is_gone(Duration::ZERO)
+}
+
 /// Watches from a thread of its own, so that nothing the loop does can hold it up.
-pub fn watch(ended: mpsc::Sender<Ending>) {
+pub(super) fn watch(ended: mpsc::Sender<Ending>) {
     std::thread::spawn(move || {
         let parent = getppid();
         while !tty::is_gone(LOOK) && getppid() == parent {}
