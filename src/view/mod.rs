@@ -10,6 +10,7 @@ pub mod ink;
 mod layout;
 mod overlays;
 mod overview;
+mod page;
 mod panes;
 mod scene;
 mod svg;
@@ -42,7 +43,8 @@ pub fn view(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     }
     match app.viewpoint.place() {
         Place::Zoom(pane, tab) => zoom::draw(&mut ink, area, *pane, *tab, &scene),
-        Place::Overview | Place::Detail(..) => overview::draw(&mut ink, area, &scene),
+        Place::Detail(tab, key) => page::draw(&mut ink, area, *tab, key, &scene),
+        Place::Overview => overview::draw(&mut ink, area, &scene),
     }
     overlays::draw(&mut ink, area, &scene);
 }

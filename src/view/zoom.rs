@@ -1,29 +1,55 @@
-//! One pane over the whole screen: the verdict stays above, its tables below.
+//! One pane over the whole screen: the verdict stays above, on a tall screen the courses under it,
+//! then the table with the rows that can be acted on.
 
 use ratatui::layout::Rect;
 
 use super::ink::{Ink, cells};
 use super::scene::Scene;
 use super::theme::Role;
-use super::{events, header, hints, panes, verdict};
-use crate::app::{Pane, Tab};
+use super::widgets::{Tabular, draw_table};
+use super::{header, hints, panes, verdict};
+use crate::app::{Pane, Tab, selected_row, table};
+
+/// Rows from which a screen is tall enough for courses above the table.
+const TALL: u16 = 36;
 
 /// Draws a pane with one of its tables.
 pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, tab: Tab, scene: &Scene<'_>) {
     let row = |y: u16, height: u16| Rect { x: area.x, y, width: area.width, height };
     header::draw(ink, row(area.y, 1), scene);
     verdict::draw(ink, row(area.y + 1, 3), scene);
-    tabs(ink, row(area.y + 4, 1), pane, tab, scene);
-    let inside = Rect { x: area.x + 1, y: area.y + 5, width: area.width - 1, height: area.height - 6 };
-    match pane {
-        Pane::Events => events::draw(ink, inside, scene),
-        pane => panes::draw(ink, inside, pane, &panes::entries(pane, scene), scene),
+    let mut y = area.y + 4;
+    let end = area.bottom() - 1;
+    if area.height >= TALL && pane != Pane::Events {
+        let height = (area.height - 5) / 4;
+        ink.repeat(area.x, y, area.width, "─", Role::Border);
+        ink.put(area.x + 1, y, area.width - 2, &format!(" {} ", pane.title()), Role::Title);
+        let inside = Rect { x: area.x + 1, y: y + 1, width: area.width - 2, height: height - 1 };
+        panes::draw(ink, inside, pane, &panes::entries(pane, scene), scene);
+        y += height;
     }
-    hints::draw(ink, row(area.bottom() - 1, 1), scene);
+    let table = table(scene.app, tab);
+    tabs(ink, row(y, 1), pane, tab, scene, table.hidden);
+    y += 1;
+    if !table.summary.is_empty() {
+        ink.put(area.x + 1, y, area.width - 2, &table.summary, Role::Muted);
+    }
+    y += 1;
+    let view = &scene.app.viewpoint;
+    let tabular = Tabular {
+        table: &table,
+        selected: selected_row(&table, view, tab),
+        marked: &view.marked,
+        sort: view.sort.get(&tab).copied(),
+        zone: scene.zone(),
+        now: scene.now,
+    };
+    draw_table(ink, row(y, end.saturating_sub(y)), &tabular);
+    hints::draw(ink, row(end, 1), scene);
 }
 
-/// The line over the table: the pane, and its tables with the shown one marked.
-fn tabs(ink: &mut Ink<'_>, area: Rect, pane: Pane, shown: Tab, scene: &Scene<'_>) {
+/// The line over the table: the pane, and its tables with the shown one marked; at the right the filter.
+fn tabs(ink: &mut Ink<'_>, area: Rect, pane: Pane, shown: Tab, scene: &Scene<'_>, hidden: usize) {
     ink.repeat(area.x, area.y, area.width, "━", Role::BorderFocus);
     let mut x = ink.put(area.x + 1, area.y, 24, &format!(" {} ", pane.title()), Role::BorderFocus) + 1;
     for tab in pane.tabs() {
@@ -39,8 +65,8 @@ fn tabs(ink: &mut Ink<'_>, area: Rect, pane: Pane, shown: Tab, scene: &Scene<'_>
     }
     let filter = &scene.app.viewpoint.filter;
     if !filter.is_empty() {
-        let text = format!(" /{filter} ");
-        let width = cells(&text).min(30);
+        let text = format!(" /{filter}: {hidden} hidden ");
+        let width = cells(&text).min(34);
         if x + width + 2 < area.right() {
             ink.put(area.right() - width - 2, area.y, width, &text, Role::Warning);
         }

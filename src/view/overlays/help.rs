@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::frame;
-use crate::app::COMMANDS;
+use crate::app::{COMMANDS, Keymap};
 use crate::view::ink::Ink;
 use crate::view::scene::Scene;
 use crate::view::theme::Role;
@@ -20,6 +20,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     let height = (count + 4).min(area.height.saturating_sub(2));
     let inside = frame(ink, area, width, height, "Keys and commands");
     let ink = &mut ink.on(Role::Dialog);
+    let keymap = Keymap::of(&scene.app.settings);
     let page = usize::from(inside.height.saturating_sub(2));
     let rows = COMMANDS.len().div_ceil(usize::from(columns));
     let from = scene.app.viewpoint.scroll.min(rows.saturating_sub(page));
@@ -28,9 +29,8 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
         let x = inside.x + u16::try_from(column).unwrap_or(0) * COLUMN;
         let right = (x + COLUMN - 2).min(inside.right());
         for (y, info) in (inside.y..).zip(all) {
-            let own = crate::view::hints::key_of(scene.app, info.command);
-            let rest = info.keys.iter().skip(1).map(|key| format!(" {key}"));
-            let keys: String = std::iter::once(own).chain(rest).collect();
+            let keys: Vec<_> = keymap.keys(info.command).iter().map(ToString::to_string).collect();
+            let keys = keys.join(" ");
             let keys = if keys.is_empty() { format!(":{}", info.name) } else { keys };
             ink.put(x, y, KEYS, &keys, Role::Key);
             ink.put(x + KEYS + 1, y, right.saturating_sub(x + KEYS + 1), info.says, Role::Text);

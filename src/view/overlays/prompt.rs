@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::{COMMANDS, Input, Prompt};
+use crate::app::{Input, Prompt, suggest};
 use crate::view::ink::{Ink, cells};
 use crate::view::scene::Scene;
 use crate::view::theme::Role;
@@ -37,26 +37,21 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Prompt, scene: &Scene<'_>
     }
 }
 
-/// The commands whose name begins with, or holds, what is typed.
+/// What could be meant by what is typed.
 fn suggestions(ink: &mut Ink<'_>, area: Rect, it: &Prompt, scene: &Scene<'_>) {
-    let word = it.text.split(' ').next().unwrap_or("");
-    let fits = |by: fn(&str, &str) -> bool| COMMANDS.iter().filter(move |info| by(info.name, word));
-    let starts = fits(|name, word| name.starts_with(word));
-    let holds = fits(|name, word| name.contains(word) && !name.starts_with(word));
-    let all: Vec<_> = starts.chain(holds).take(8).collect();
+    let all = suggest(scene.app, &it.text);
     let height = u16::try_from(all.len()).unwrap_or(0) + 2;
     if all.is_empty() || area.height < height {
         return;
     }
-    let place = Rect { x: area.x, y: area.bottom() - height, width: area.width.min(78), height };
+    let place = Rect { x: area.x, y: area.bottom() - height, width: area.width.min(90), height };
     let inside = super::frame_at(ink, place, "commands");
     let ink = &mut ink.on(Role::Dialog);
-    for (y, (at, info)) in (inside.y..).zip(all.iter().enumerate()) {
-        let name = info.takes.map_or_else(|| info.name.to_owned(), |takes| format!("{} {takes}", info.name));
-        ink.put(inside.x, y, 22, &name, Role::Key);
-        ink.put(inside.x + 23, y, inside.width.saturating_sub(33), info.says, Role::Text);
-        let key = crate::view::hints::key_of(scene.app, info.command);
-        ink.put_right(inside.right() - 9, y, 9, &key, Role::Muted);
+    for (y, (at, one)) in (inside.y..).zip(all.iter().enumerate()) {
+        let name = format!("{} {}", one.text, one.argument);
+        ink.put(inside.x, y, 26, &name, Role::Key);
+        ink.put(inside.x + 27, y, inside.width.saturating_sub(37), &one.says, Role::Text);
+        ink.put_right(inside.right() - 9, y, 9, &one.key, Role::Muted);
         if it.chosen == Some(at) {
             ink.restyle(Rect { x: inside.x, y, width: inside.width, height: 1 }, Role::Selected);
         }

@@ -6,4 +6,5 @@ mod table;
 
 pub use chart::{Chart, Scale, marks_at};
 pub use fit::{Slot, fit};
+pub(super) use table::text_of;
 pub use table::{Tabular, draw_table};

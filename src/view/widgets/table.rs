@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
 use super::{Slot, fit};
-use crate::app::{Cell, Row, RowKey, Table};
+use crate::app::{Cell, Row, RowKey, Sort, Table};
 use crate::model::{Severity, Timestamp};
 use crate::view::format;
 use crate::view::ink::{Ink, cells};
@@ -18,6 +18,8 @@ pub struct Tabular<'a> {
     pub selected: Option<usize>,
     /// Rows marked for an action.
     pub marked: &'a [RowKey],
+    /// How it is sorted, where the operator chose.
+    pub sort: Option<Sort>,
     /// The zone of clock times.
     pub zone: &'a TimeZone,
     /// The time, for ages and for days of clock times.
@@ -46,12 +48,18 @@ pub fn draw_table(ink: &mut Ink<'_>, area: Rect, it: &Tabular<'_>) -> usize {
         .collect();
     let widths = fit(&slots, room);
     let mut x = area.x + LEAD;
-    for (column, width) in it.table.columns.iter().zip(&widths) {
+    for (at, (column, width)) in it.table.columns.iter().zip(&widths).enumerate() {
         let Some(width) = width else { continue };
-        if column.right {
-            ink.put_right(x, area.y, *width, column.title, Role::Column);
+        let arrow = match it.sort {
+            Some(sort) if sort.column == at && sort.descending => "▼",
+            Some(sort) if sort.column == at => "▲",
+            _ => "",
+        };
+        let title = format!("{}{arrow}", column.title);
+        if right_aligned(it.table, at) {
+            ink.put_right(x, area.y, *width, &title, Role::Column);
         } else {
-            ink.put(x, area.y, *width, column.title, Role::Column);
+            ink.put(x, area.y, *width, &title, Role::Column);
         }
         x += width + 1;
     }
@@ -103,7 +111,7 @@ fn draw_row(
         ink.put(x + 2, y, 2, row.severity.glyph(), Role::of(row.severity));
     }
     let mut left = x + LEAD;
-    for (at, ((column, cell), width)) in it.table.columns.iter().zip(&row.cells).zip(widths).enumerate() {
+    for (at, (cell, width)) in row.cells.iter().zip(widths).enumerate() {
         let Some(width) = *width else { continue };
         let mut from = left;
         let mut room = width;
@@ -113,7 +121,7 @@ fn draw_row(
             room = (left + width).saturating_sub(from);
         }
         let (text, role) = shown(cell, it);
-        if column.right && row.depth == 0 {
+        if right_aligned(it.table, at) {
             ink.put_right(from, y, room, &text, role);
         } else {
             ink.put(from, y, room, &text, role);
@@ -123,6 +131,12 @@ fn draw_row(
     if selected {
         ink.restyle(Rect { width: area.width - 1, ..area }, Role::Selected);
     }
+}
+
+/// Numbers stand right, but not those that a tree's lines lead to.
+fn right_aligned(table: &Table, column: usize) -> bool {
+    let tree = column == 0 && table.rows.iter().any(|row| row.depth > 0);
+    !tree && table.columns.get(column).is_some_and(|column| column.right)
 }
 
 /// The lines that lead from its root to a row.

@@ -3,6 +3,7 @@
 mod dialogs;
 mod scenes;
 
+use warroom::app::{Pane, Place, Tab, table};
 use warroom::model::PollErrorKind;
 
 use scenes::{Lab, picture, screen, text};
@@ -80,4 +81,50 @@ fn targets_that_do_not_answer() {
 #[test]
 fn nothing_heard_yet() {
     agreed("first", &Lab::new());
+}
+
+/// Draws a world at all sizes and compares the smallest.
+fn opened(name: &str, lab: &Lab) {
+    for (width, height) in SIZES {
+        let buf = screen(&lab.app, "terminal", width, height);
+        picture(&format!("{name}_{width}x{height}"), &buf);
+        if width == 80 {
+            insta::assert_snapshot!(name, text(&buf));
+        }
+    }
+}
+
+/// Draws every table of every pane, and the page of a row, of a world with trouble in it.
+#[test]
+fn every_pane_opens_to_its_tables() {
+    let mut lab = Lab::healthy().deploy("v8.1.2").with(32, |dials| {
+        (dials.waiters, dials.slow, dials.queued, dials.fill) = (38, 2, 96, 0.91);
+    });
+    for pane in Pane::ALL {
+        for tab in pane.tabs() {
+            lab.app.viewpoint.stack = vec![Place::Zoom(pane, *tab)];
+            opened(&format!("zoom_{pane:?}_{tab:?}").to_lowercase(), &lab);
+        }
+    }
+    let table = table(&lab.app, Tab::Locks);
+    let root = table.rows.first().expect("the pile-up has a root").key.clone();
+    lab.app.viewpoint.stack.push(Place::Detail(Tab::Locks, root));
+    opened("detail", &lab);
+}
+
+#[test]
+fn the_selected_row_and_the_marked_one_stand_out() {
+    let mut lab = Lab::healthy().with(32, |dials| dials.waiters = 38);
+    lab.app.viewpoint.stack = vec![Place::Zoom(Pane::Postgres, Tab::Locks)];
+    let rows = table(&lab.app, Tab::Locks).rows;
+    let key = rows.get(3).expect("many wait").key.clone();
+    lab.app.viewpoint.selected.insert(Tab::Locks, key.clone());
+    lab.app.viewpoint.marked.push(key);
+    let buf = screen(&lab.app, "mono", 80, 24);
+    let seen = text(&buf);
+    let (y, line) = seen.lines().enumerate().find(|(_, line)| line.starts_with('▶')).expect("a cursor");
+    assert!(line.starts_with("▶*"), "{line}");
+    let y = u16::try_from(y).expect("small");
+    assert!(buf[(20, y)].modifier.contains(ratatui::style::Modifier::REVERSED));
+    assert!(!buf[(20, y - 1)].modifier.contains(ratatui::style::Modifier::REVERSED));
 }
