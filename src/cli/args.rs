@@ -137,7 +137,7 @@ pub struct KillArgs {
     #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(1..))]
     pub pid: Option<i32>,
     /// Only if the session with that pid was started then (RFC 3339, as `check` prints it)
-    #[arg(long, value_name = "TIME", requires = "pid", value_parser = instant)]
+    #[arg(long, value_name = "TIME", requires = "pid", conflicts_with = "root_blocker", value_parser = instant)]
     pub started: Option<Timestamp>,
     /// The session whose end frees the most
     #[arg(long)]

@@ -2,6 +2,7 @@
 
 mod app;
 mod blocking;
+mod cli;
 mod config;
 mod haproxy;
 mod host;
