@@ -33,9 +33,17 @@ impl Drill {
 
     async fn database(&self) -> PgConnection {
         let port = self.lab.state().postgres.as_ref().unwrap().port;
-        PgConnection::connect(&format!("postgres://warroom@127.0.0.1:{port}/app?application_name=test"))
-            .await
-            .unwrap()
+        let url = format!("postgres://warroom@127.0.0.1:{port}/app?application_name=test");
+        let mut connection = PgConnection::connect(&url).await;
+        // The last free connection comes and goes while the app breathes.
+        until("a connection is to be had", async || {
+            if connection.is_err() {
+                connection = PgConnection::connect(&url).await;
+            }
+            connection.is_ok()
+        })
+        .await;
+        connection.unwrap()
     }
 
     async fn cache(&self) -> redis::RedisResult<MultiplexedConnection> {
