@@ -63,18 +63,19 @@ fn told_by_target(app: &App, transition: &Transition) -> bool {
 
 /// One announcement a transition of the verdict: worse, another, or all well again.
 fn announce(app: &mut App) -> Vec<Effect> {
-    let Some(first) = app.world.judgement.findings.first() else {
-        let over = app.told.announced.is_some() && app.world.judgement.verdict.severity == Severity::Ok;
-        if !over {
+    let judgement = &app.world.judgement;
+    let worst = judgement.findings.first();
+    let Some(first) = worst.filter(|finding| finding.severity >= Severity::Warning) else {
+        if app.told.announced.take().is_none() {
             return Vec::new();
         }
-        app.told.announced = None;
-        let says = format!("ok: {}", app.world.judgement.verdict.says);
+        // What can no longer be judged is not well again.
+        let says = match worst {
+            Some(it) => format!("? no longer pressed, but {} on {}: {}", it.resource, it.target, it.says),
+            None => format!("ok: {}", judgement.verdict.says),
+        };
         return vec![Effect::Announce { says, critical: false }];
     };
-    if first.severity < Severity::Warning {
-        return Vec::new();
-    }
     let now = (first.severity, first.reference());
     let before = app.told.announced.as_ref();
     let news = before.is_none_or(|(severity, place)| now.0 > *severity || *place != now.1);

@@ -133,14 +133,27 @@ impl Bench {
         let queue = Queue { name: "mail".into(), depth: 3, oldest: QueueAge::Exact(2.0), ..Queue::default() };
         let jobs = QueueSample { queues: vec![queue], workers: Some(1), ..QueueSample::default() };
         self.take("jobs", Ok(Sample::Queue(Box::new(jobs))));
-        let server = ProxyServer { name: "web1".into(), queue: 0, limit: None, ..ProxyServer::default() };
+        self.proxy(Some(10));
+        self.msg(Msg::Tick);
+        let effects = settle(&mut self.app, self.at);
+        self.effects.extend(effects);
+    }
+
+    /// The proxy answers; its one server has this limit.
+    pub(super) fn proxy(&mut self, limit: Option<u64>) {
+        let name = || SafeText::new("web1");
+        let state = warroom::model::ServerState::Up;
+        let server =
+            ProxyServer { name: name(), limit, state, status: "UP".into(), ..ProxyServer::default() };
         let app =
             ProxyBackend { name: "app".into(), up: true, servers: vec![server], ..ProxyBackend::default() };
         let proxy = ProxySample { backends: vec![app], ..ProxySample::default() };
         self.take("edge", Ok(Sample::Proxy(Box::new(proxy))));
-        self.msg(Msg::Tick);
-        let effects = settle(&mut self.app, self.at);
-        self.effects.extend(effects);
+    }
+
+    /// What is concluded now, in words.
+    pub(super) fn findings(&self) -> Vec<String> {
+        self.app.world.judgement.findings.iter().map(|it| format!("{} {}", it.reference(), it.says)).collect()
     }
 
     pub(super) fn seconds(&mut self, seconds: usize) {

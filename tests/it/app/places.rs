@@ -60,11 +60,12 @@ fn the_blocking_tree_stands_under_its_root() {
 
 #[test]
 fn what_is_missing_is_not_zero() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     let hosts = table(&bench.app, Tab::Hosts);
     let busy = hosts.columns.iter().position(|column| column.title == "BUSY").expect("a column");
     assert_eq!(hosts.rows[0].cells[busy], Cell::None);
     // A server without a limit hides its queue from the proxy.
+    bench.proxy(None);
     let servers = table(&bench.app, Tab::Backends);
     let queue = servers.columns.iter().position(|column| column.title == "QUEUE").expect("a column");
     let web1 = servers.rows.iter().find(|row| row.depth == 1).expect("a server");
@@ -174,6 +175,7 @@ fn with_nothing_wrong_there_is_nothing_to_fix() {
         sample.backends.truncate(0);
         bench.second(sample);
     }
+    assert_eq!(bench.findings(), Vec::<String>::new());
     bench.press("F");
     assert!(bench.notice().contains("nothing to fix"), "{}", bench.notice());
     bench.press("K");

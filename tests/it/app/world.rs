@@ -38,6 +38,24 @@ fn a_verdict_is_announced_once_and_its_end_too() {
 }
 
 #[test]
+fn what_cannot_be_judged_hides_no_second_incident() {
+    let mut bench = Bench::new();
+    for _ in 0..120 {
+        let mut sample = pile_up();
+        sample.backends.truncate(0);
+        bench.second(sample);
+        // A proxy that sees no queue: a standing `unknown`.
+        bench.proxy(None);
+        let effects = warroom::app::settle(&mut bench.app, bench.at);
+        bench.effects.extend(effects);
+    }
+    let before = announced(&bench);
+    assert!(!before.last().expect("the first was told").0.starts_with("!!"), "{before:?}");
+    bench.seconds(5);
+    assert!(announced(&bench)[before.len()..].iter().any(|(says, _)| says.starts_with("!! LOCKS")));
+}
+
+#[test]
 fn an_acknowledged_finding_stays_and_does_not_ring_until_it_comes_again() {
     let mut bench = Bench::new();
     bench.press("A");
