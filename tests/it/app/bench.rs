@@ -5,10 +5,10 @@ use std::time::Duration;
 use warroom::app::{App, Effect, Msg, Overlay, Settings, World, settle, update};
 use warroom::detect::Judge;
 use warroom::model::{
-    At, Backend, BackendKey, BackendState, CacheSample, Confirm, DatabaseSample, Fact, HostSample, Intent,
-    Millis, Namespace, NamespaceSample, Outcome, OutcomeKind, Plan, PlanId, PollError, PollErrorKind,
-    ProxyBackend, ProxySample, ProxyServer, Queue, QueueAge, QueueSample, Reading, SafeText, Sample,
-    TargetId, Timestamp, Wait,
+    At, Backend, BackendKey, BackendState, CacheSample, Confirm, CpuTimes, DatabaseSample, Fact, Filesystem,
+    HostSample, Intent, Memory, Millis, Namespace, NamespaceSample, Outcome, OutcomeKind, Plan, PlanId,
+    PollError, PollErrorKind, ProxyBackend, ProxySample, ProxyServer, Queue, QueueAge, QueueSample, Reading,
+    SafeText, Sample, TargetId, Tcp, Timestamp, Wait,
 };
 use warroom::store::{Store, TargetInfo};
 
@@ -115,7 +115,16 @@ impl Bench {
     pub(super) fn second(&mut self, database: DatabaseSample) {
         self.wait(1_000);
         self.database(database);
-        let host = HostSample { cores: 2, run_queue: Some(1), ..HostSample::default() };
+        let second = self.at.as_micros() as f64 / 1e6;
+        let host = HostSample {
+            cores: 2,
+            run_queue: Some(1),
+            cpu: Some(CpuTimes { user: second * 0.2, idle: second * 1.8, ..CpuTimes::default() }),
+            memory: Some(Memory { total: 100, available: 70, ..Memory::default() }),
+            filesystems: vec![Filesystem { mount: "/".into(), total: 100, available: 60 }],
+            tcp: Some(Tcp::default()),
+            ..HostSample::default()
+        };
         self.take("bastion", Ok(Sample::Host(Box::new(host))));
         let sampled = |name: &str| NamespaceSample {
             name: name.into(),

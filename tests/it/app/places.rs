@@ -62,8 +62,8 @@ fn the_blocking_tree_stands_under_its_root() {
 fn what_is_missing_is_not_zero() {
     let mut bench = Bench::new();
     let hosts = table(&bench.app, Tab::Hosts);
-    let busy = hosts.columns.iter().position(|column| column.title == "BUSY").expect("a column");
-    assert_eq!(hosts.rows[0].cells[busy], Cell::None);
+    let swap = hosts.columns.iter().position(|column| column.title == "SWAP").expect("a column");
+    assert_eq!(hosts.rows[0].cells[swap], Cell::None);
     // A server without a limit hides its queue from the proxy.
     bench.proxy(None);
     let servers = table(&bench.app, Tab::Backends);

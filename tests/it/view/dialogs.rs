@@ -3,7 +3,8 @@
 use warroom::app::*;
 use warroom::model::*;
 
-use super::scenes::{Lab, at, id, picture, screen, text};
+use super::drawn::{picture, screen, text};
+use super::scenes::{Lab, at, id};
 use ratatui::style::Modifier;
 
 fn key() -> BackendKey {

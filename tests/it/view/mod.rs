@@ -1,12 +1,14 @@
 //! What the operator sees, at the three sizes and in every kind of trouble.
 
 mod dialogs;
+mod drawn;
 mod scenes;
 
 use warroom::app::{Pane, Place, Tab, table};
 use warroom::model::PollErrorKind;
 
-use scenes::{Lab, picture, screen, text};
+use drawn::{picture, screen, text};
+use scenes::Lab;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
