@@ -105,7 +105,8 @@ impl Judge {
                     target: it.target,
                     severity,
                     since,
-                    says: it.says,
+                    // Already below its limits, but not for long enough to be called over.
+                    says: if severity > it.kept { format!("easing off: {}", it.says) } else { it.says },
                     culprit: it.culprit,
                     remedy: it.remedy,
                     caused_by: None,

@@ -1,6 +1,7 @@
 //! What the operator sees, at the three sizes and in every kind of trouble.
 
 mod dialogs;
+mod dials;
 mod drawn;
 mod scenes;
 
