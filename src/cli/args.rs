@@ -80,6 +80,9 @@ pub enum Verb {
     },
     /// Print the man page
     Man,
+    /// Draw the console as it stands into an SVG file; nothing is carried out
+    #[command(hide = true)]
+    Screenshot(ScreenshotArgs),
     /// One part of a running lab
     #[command(hide = true)]
     LabRole {
@@ -208,4 +211,24 @@ fn target(text: &str) -> Result<TargetId, String> {
 
 fn instant(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "write it as RFC 3339: 2026-11-21T03:41:34.123457Z".into())
+}
+
+/// The words after `warroom screenshot`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ScreenshotArgs {
+    /// The SVG file to write
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Columns of the screen
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u16).range(20..=400))]
+    pub(super) columns: u16,
+    /// Rows of the screen
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(5..=200))]
+    pub(super) rows: u16,
+    /// Seconds to look on first
+    #[arg(long, value_name = "S", default_value_t = 8)]
+    pub(super) after: u64,
+    /// A key to press then; may be given several times
+    #[arg(long = "key", value_name = "KEY")]
+    pub(super) keys: Vec<String>,
 }

@@ -12,6 +12,7 @@ mod journal;
 pub mod lab;
 mod plan_text;
 mod run;
+mod screenshot;
 mod settings;
 mod signal;
 

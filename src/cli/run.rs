@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::args::{ConfigAsk, Global, Verb, Words};
 use super::end::{End, Fail, USAGE, print, say};
-use super::{act, check, doctor, init, journal, lab, settings};
+use super::{act, check, doctor, init, journal, lab, screenshot, settings};
 use crate::config::{Config, Known, load};
 use crate::shell::world;
 
@@ -62,6 +62,7 @@ fn carry_out(verb: Verb, global: &Global) -> Result<End, Fail> {
         Verb::Lab(args) => {
             lab::run(&args).map(|()| End::default()).map_err(|err| Fail::new(1, &err.to_string()))
         }
+        Verb::Screenshot(args) => screenshot::run(global, &args),
         Verb::LabRole { dir, name } => crate::lab::roles::run(&dir, &name)
             .map(|()| End::default())
             .map_err(|err| Fail::new(1, &err.to_string())),

@@ -15,6 +15,7 @@ mod pace;
 mod panics;
 mod pen;
 pub mod perform;
+pub mod picture;
 mod run;
 mod screen;
 mod signals;

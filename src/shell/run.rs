@@ -134,7 +134,7 @@ fn panic_on(env: &dyn Fn(&str) -> Option<String>) -> Option<char> {
 }
 
 /// The state as it is before anything was heard.
-fn app(config: &Config, found: Option<String>, actor: Actor, theme: &Theme) -> App {
+pub(super) fn app(config: &Config, found: Option<String>, actor: Actor, theme: &Theme) -> App {
     let world = World { store: world::store(config), judge: world::judge(config), ..World::default() };
     let namespaces = |spec: &TargetSpec| {
         let id = spec.id.clone();
