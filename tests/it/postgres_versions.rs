@@ -1,5 +1,7 @@
-//! The oldest and the newest PostgreSQL: what is asked and what is done works there as well.
+//! Every PostgreSQL from 13 to 18: what is asked and what is done works there as well.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "only tests call these")]
+
+use std::path::PathBuf;
 
 use sqlx::{Connection as _, PgConnection};
 use warroom::actions::{Action as _, PostgresActions};
@@ -10,10 +12,19 @@ use warroom::sources::KINDS;
 use crate::postgres::{Client, accounts, backend, poll, poll_until, source, spec, waiters};
 use crate::postgres_actions::{act, cancel, pile, terminate};
 
-/// The folders that `scripts/test` names, with the version each must hold.
-async fn on(index: usize, version: u32) {
+/// The oldest and the newest version that is spoken to.
+pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 13..=18;
+
+/// The folder of one version's programs, from the list that `scripts/test` gives (13 first).
+pub(crate) fn programs(version: u32) -> Option<PathBuf> {
     let bins = std::env::var_os("WARROOM_TEST_PG").expect("WARROOM_TEST_PG is not set: run scripts/test");
-    let bin_dir = std::env::split_paths(&bins).nth(index);
+    let bins: Vec<_> = std::env::split_paths(&bins).collect();
+    assert_eq!(bins.len(), VERSIONS.count(), "WARROOM_TEST_PG names other versions: run scripts/test");
+    bins.into_iter().nth((version - VERSIONS.start()) as usize)
+}
+
+async fn on(version: u32) {
+    let bin_dir = programs(version);
     let server = [("max_prepared_transactions", "4")].map(|(name, value)| (name.into(), value.into()));
     let server = start_with(&Settings { bin_dir, server: server.to_vec(), ..Settings::default() }).unwrap();
     accounts(&server).await;
@@ -71,10 +82,30 @@ async fn on(index: usize, version: u32) {
 
 #[tokio::test]
 async fn version_13_is_polled_and_mended() {
-    on(0, 13).await;
+    on(13).await;
+}
+
+#[tokio::test]
+async fn version_14_is_polled_and_mended() {
+    on(14).await;
+}
+
+#[tokio::test]
+async fn version_15_is_polled_and_mended() {
+    on(15).await;
+}
+
+#[tokio::test]
+async fn version_16_is_polled_and_mended() {
+    on(16).await;
+}
+
+#[tokio::test]
+async fn version_17_is_polled_and_mended() {
+    on(17).await;
 }
 
 #[tokio::test]
 async fn version_18_is_polled_and_mended() {
-    on(1, 18).await;
+    on(18).await;
 }
