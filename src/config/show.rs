@@ -123,6 +123,9 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
     if target.kind == "postgres" {
         list.add("slow_after", quoted(&say_duration(target.slow_after)));
     }
+    if let Some(prefix) = &target.prefix {
+        list.add("prefix", quoted(prefix));
+    }
     if !target.queues.is_empty() {
         let queues: Vec<_> = target.queues.iter().map(|queue| quoted(queue)).collect();
         list.add("queues", format!("[{}]", queues.join(", ")));

@@ -123,6 +123,8 @@ pub struct TargetSpec {
     pub namespaces: Vec<Namespace>,
     /// Queues to watch; empty means every queue found.
     pub queues: Vec<String>,
+    /// What every key of a queue library begins with, where it is not the library's own choice.
+    pub prefix: Option<String>,
     /// Limits of this target, over the general ones.
     pub thresholds: Thresholds,
     /// Line of the file on which the target begins.
@@ -144,6 +146,7 @@ impl TargetSpec {
             slow_after: Duration::from_secs(1),
             namespaces: Vec::new(),
             queues: Vec::new(),
+            prefix: None,
             thresholds: Thresholds::default(),
             line: None,
             broken: None,

@@ -11,7 +11,7 @@ use super::error::instead;
 use super::load::Known;
 use super::thresholds_file::thresholds;
 use super::{Secret, TargetSpec};
-use crate::model::{Namespace, TargetId};
+use crate::model::{Namespace, QUEUE_KINDS, TargetId};
 
 /// What one kind takes beside the keys that every target has.
 struct Takes {
@@ -34,7 +34,8 @@ fn takes(kind: &str) -> Takes {
         "node_exporter" => (&[], &["http://", "https://"], false),
         "postgres" => (&["slow_after"], &["postgres://", "postgresql://"], true),
         "redis" => (&["namespace"], REDIS, false),
-        "rq" | "celery" | "sidekiq" | "redis_list" | "redis_stream" => (&["queues"], REDIS, false),
+        "celery" => (&["queues", "prefix"], REDIS, false),
+        kind if QUEUE_KINDS.contains(&kind) => (&["queues"], REDIS, false),
         "haproxy" => (&[], &["http://", "https://", "unix:", "tcp://"], false),
         _ => (&[], &[""], false),
     };
@@ -46,7 +47,8 @@ fn owner(key: &str) -> Option<&'static str> {
     match key {
         "slow_after" => Some("postgres"),
         "namespace" => Some("redis"),
-        "queues" => Some("rq, celery, sidekiq, redis_list and redis_stream"),
+        "queues" => Some("worker queues, such as rq, celery and sidekiq"),
+        "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
         "url" | "url_env" | "url_file" => Some("targets other than host, which is this machine"),
         _ => None,
     }
@@ -103,6 +105,11 @@ pub(super) fn target(
     }
     if takes.keys.contains(&"queues") {
         queues(doc, &at, &mut spec);
+    }
+    if takes.keys.contains(&"prefix")
+        && let Some((prefix, _)) = doc.text(&at, "prefix")
+    {
+        spec.prefix = Some(prefix);
     }
     if takes.keys.contains(&"namespace") {
         namespaces(doc, &at, &mut spec);

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Missing, SafeText};
 
+/// Kinds of target that answer for worker queues.
+pub const QUEUE_KINDS: &[&str] = &["rq", "celery", "sidekiq", "redis_list", "redis_stream"];
+
 /// One raw sample of all queues of a target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

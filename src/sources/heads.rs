@@ -35,6 +35,11 @@ impl ServerClock {
         self.0.map(|(at, seen)| at.plus(seen.elapsed()))
     }
 
+    /// Now in whole seconds, as the upper end of a range of scores; before the clock is known, none.
+    pub(super) fn score(&self) -> String {
+        self.now().map_or_else(|| "-inf".to_owned(), |now| now.as_seconds().to_string())
+    }
+
     /// The age of something put in at `since`; a clock that runs ahead makes no negative age.
     pub(super) fn age(&self, since: Timestamp) -> QueueAge {
         match self.now() {

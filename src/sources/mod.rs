@@ -5,6 +5,7 @@ pub mod haproxy;
 mod heads;
 pub mod host;
 mod postgres;
+mod queue_poll;
 mod redis;
 mod redis_list;
 mod redis_stream;

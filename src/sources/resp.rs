@@ -288,6 +288,19 @@ pub(super) fn refusal(value: &Value) -> Option<(String, String)> {
     }
 }
 
+/// A text that a SCAN pattern takes literally.
+#[must_use]
+pub(super) fn literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
 /// Refuses the whole sample when the server refused one of its questions for want of a right.
 pub(super) fn all_allowed(values: &[Value], rule: &str) -> Result<(), PollError> {
     match values.iter().filter_map(refusal).find(|(code, _)| code == "NOPERM") {

@@ -2,11 +2,8 @@
 
 use super::draft::{Draft, col, polled, row, severity, silent};
 use crate::app::{App, Cell, Column, RowKey};
-use crate::model::{Queue, QueueAge, Resource, Severity};
+use crate::model::{QUEUE_KINDS, Queue, QueueAge, Resource, Severity};
 use crate::store::QueueRates;
-
-/// Kinds that are worker queues.
-pub(super) const QUEUES: &[&str] = &["rq", "celery", "sidekiq", "redis_list", "redis_stream"];
 
 const COLUMNS: &[Column] = &[
     col("QUEUE", 18, false, 0),
@@ -42,7 +39,7 @@ pub(super) fn queues(app: &App) -> Draft {
             if sample.left_out > 0 { format!(", {} left out", sample.left_out) } else { String::new() };
         said.push(format!("{}: {}{left}", target.info.id, polled(target, now)));
     }
-    for (target, why) in silent(app, QUEUES) {
+    for (target, why) in silent(app, QUEUE_KINDS) {
         let mut cells = vec![Cell::None; COLUMNS.len()];
         cells[0] = Cell::text(target.info.id.as_str());
         cells[COLUMNS.len() - 1] = Cell::text(&why);

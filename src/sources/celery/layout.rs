@@ -1,44 +1,144 @@
 //! Where kombu keeps what, and how its answers read.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use redis::{Pipeline, Value};
 
-use super::super::heads::{self, Residency, ServerClock};
-use super::super::resp;
-use crate::model::{Queue, QueueAge, SafeText, SharedCounts, Timestamp};
-
-/// The rule that lets a user read all of it.
-pub(super) const RULE: &str =
-    "+time +scan +smembers +llen +lindex +hlen +zcount +psubscribe %R~* allchannels";
+use super::super::BoxFuture;
+use super::super::heads::{self, ServerClock};
+use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::resp::{self, Resp};
+use super::beats::Beats;
+use crate::config::TargetSpec;
+use crate::model::{Queue, QueueAge, QueueSample, SafeText, SharedCounts, Timestamp};
 
 /// After this long a message that was taken and not acknowledged is handed out again.
 const VISIBILITY: f64 = 3_600.0;
 /// Priority steps other than 0 have lists of their own; LLEN of the first alone would lie.
 const STEPS: [&str; 4] = ["", "\u{6}\u{16}3", "\u{6}\u{16}6", "\u{6}\u{16}9"];
+/// What joins the parts of a binding's members.
+const JOINT: &str = "\u{6}\u{16}";
 
-/// Commands that [`ask_all`] writes.
-pub(super) const FOR_ALL: usize = 3;
-/// Commands that [`ask_queue`] writes.
-pub(super) const PER_QUEUE: usize = STEPS.len() * 2;
-
-/// Asks for what all queues share.
-pub(super) fn ask_all(pipeline: &mut Pipeline, now: Option<Timestamp>) {
-    let late =
-        now.map_or_else(|| "-inf".to_owned(), |now| now.minus_seconds(VISIBILITY).as_seconds().to_string());
-    pipeline.cmd("TIME");
-    pipeline.cmd("HLEN").arg("unacked");
-    pipeline.cmd("ZCOUNT").arg("unacked_index").arg("-inf").arg(late);
+/// What was last read of all queues together.
+#[derive(Default)]
+pub(super) struct Celery {
+    prefix: String,
+    shared: SharedCounts,
+    beats: Beats,
 }
 
-/// What all queues share: messages taken and not acknowledged, those put off for later included.
-pub(super) fn shared(values: &[Value]) -> SharedCounts {
-    let [_, unacked, late] = values else { return SharedCounts::default() };
-    SharedCounts { in_flight: resp::count(unacked), orphaned: resp::count(late), ..SharedCounts::default() }
+impl Celery {
+    /// The list of one priority.
+    fn list(&self, name: &str, step: &str) -> String {
+        format!("{}{name}{step}", self.prefix)
+    }
+}
+
+impl Layout for Celery {
+    const RULE: &'static str =
+        "+time +scan +smembers +llen +lindex +hlen +zcount +psubscribe %R~* allchannels";
+
+    fn of(spec: &TargetSpec) -> Result<Self, String> {
+        Ok(Self { prefix: spec.prefix.clone().unwrap_or_default(), ..Self::default() })
+    }
+
+    fn pattern(&self) -> Option<String> {
+        Some(format!("{}_kombu.binding*", resp::literal(&self.prefix)))
+    }
+
+    fn keeps(&self, key: &str) -> bool {
+        is_binding(key)
+    }
+
+    fn ask_all(&self, clock: &ServerClock, bindings: &BTreeSet<String>, script: &mut Pipeline) {
+        let late = clock
+            .now()
+            .map_or_else(|| "-inf".to_owned(), |now| now.minus_seconds(VISIBILITY).as_seconds().to_string());
+        script.cmd("HLEN").arg(format!("{}unacked", self.prefix));
+        script.cmd("ZCOUNT").arg(format!("{}unacked_index", self.prefix)).arg("-inf").arg(late);
+        for key in bindings {
+            script.cmd("SMEMBERS").arg(key);
+        }
+    }
+
+    fn take_all(&mut self, answers: &[Value], _: &BTreeSet<String>, _: &Watch) -> Vec<String> {
+        let [unacked, late, bindings @ ..] = answers else { return Vec::new() };
+        // Messages taken and not acknowledged, those put off for later included.
+        self.shared = SharedCounts {
+            in_flight: resp::count(unacked),
+            orphaned: resp::count(late),
+            ..SharedCounts::default()
+        };
+        bindings.iter().flat_map(bound).collect()
+    }
+
+    fn ask_queue(&self, name: &str, _: &ServerClock, script: &mut Pipeline) {
+        for step in STEPS {
+            script.cmd("LLEN").arg(self.list(name, step));
+            // Put in at the left, taken at the right: the last is the oldest.
+            script.cmd("LINDEX").arg(self.list(name, step)).arg(-1);
+        }
+    }
+
+    fn queue(
+        &mut self,
+        name: &str,
+        answers: &[Value],
+        watch: &mut Watch,
+    ) -> Result<(Queue, Head), &'static str> {
+        let mut depth = 0;
+        let (mut oldest, mut longest, mut all_told) = (None::<Timestamp>, Duration::ZERO, true);
+        for (step, answers) in STEPS.iter().zip(answers.chunks(2)) {
+            let [length, head] = answers else { return Err("the server did not answer") };
+            depth += resp::count(length).ok_or("the key is no list")?;
+            let Some(message) = resp::bytes(head) else { continue };
+            // A message carries no time of its own; a tracing library may have added one.
+            if let Some(since) = heads::carried(message) {
+                oldest = Some(oldest.map_or(since, |known| known.min(since)));
+            } else {
+                all_told = false;
+                longest = longest.max(watch.residency.seen(&format!("{name}{step}"), message));
+            }
+        }
+        let told = oldest.map(|since| watch.clock.age(since));
+        let age = match told {
+            _ if depth == 0 => QueueAge::Empty,
+            Some(age) if all_told => age,
+            told => {
+                let told = told.and_then(|age| age.seconds()).unwrap_or(0.0);
+                QueueAge::AtLeast(told.max(longest.as_secs_f64()))
+            }
+        };
+        Ok((Queue { name: SafeText::new(name), depth, ..Queue::default() }, Head::Age(age)))
+    }
+
+    fn listen<'a>(&'a mut self, connection: &'a Resp) -> BoxFuture<'a, ()> {
+        Box::pin(self.beats.listen(connection))
+    }
+
+    fn finish(&mut self, _: &Watch, sample: &mut QueueSample) {
+        sample.shared = std::mem::take(&mut self.shared);
+        match self.beats.workers() {
+            Ok((alive, processed)) => {
+                sample.workers = Some(alive);
+                sample.shared.processed = processed;
+                if alive == 0 || sample.queues.len() == 1 {
+                    // Which queues a worker serves is not told, but nobody serves all of them.
+                    sample.queues.iter_mut().for_each(|queue| queue.workers = Some(alive));
+                }
+            }
+            Err(missing) => sample.missing.push(missing),
+        }
+    }
+
+    fn rights(&self, script: &mut Pipeline) {
+        script.cmd("SMEMBERS").arg(format!("{}_kombu.binding.celery", self.prefix));
+    }
 }
 
 /// The queues that a binding's members name.
-pub(super) fn bound(value: &Value) -> Vec<String> {
+fn bound(value: &Value) -> Vec<String> {
     let internal = |name: &str| {
         name.ends_with(".pidbox")
             || name.starts_with("celeryev")
@@ -47,57 +147,15 @@ pub(super) fn bound(value: &Value) -> Vec<String> {
     };
     resp::texts(value)
         .iter()
-        .filter_map(|member| member.rsplit("\u{6}\u{16}").next())
+        .filter_map(|member| member.rsplit(JOINT).next())
         .filter(|name| !internal(name))
         .map(str::to_owned)
         .collect()
 }
 
 /// Whether a binding can lead to a queue of jobs.
-pub(super) fn is_binding(key: &str) -> bool {
+fn is_binding(key: &str) -> bool {
     !key.ends_with(".pidbox") && !key.contains("celeryev") && !key.contains("reply.")
-}
-
-/// Asks for one queue, in all its priorities.
-pub(super) fn ask_queue(pipeline: &mut Pipeline, name: &str) {
-    for step in STEPS {
-        pipeline.cmd("LLEN").arg(format!("{name}{step}"));
-        // Put in at the left, taken at the right: the last is the oldest.
-        pipeline.cmd("LINDEX").arg(format!("{name}{step}")).arg(-1);
-    }
-}
-
-/// The queue; `None` when its key is no list.
-pub(super) fn queue(
-    name: &str,
-    values: &[Value],
-    clock: &ServerClock,
-    residency: &mut Residency,
-) -> Option<Queue> {
-    let mut depth = 0;
-    let (mut oldest, mut longest, mut all_told) = (None::<Timestamp>, Duration::ZERO, true);
-    for (step, values) in STEPS.iter().zip(values.chunks(2)) {
-        let [length, head] = values else { return None };
-        depth += resp::count(length)?;
-        let Some(message) = resp::bytes(head) else { continue };
-        // A message carries no time of its own; a tracing library may have added one.
-        if let Some(since) = heads::carried(message) {
-            oldest = Some(oldest.map_or(since, |known| known.min(since)));
-        } else {
-            all_told = false;
-            longest = longest.max(residency.seen(&format!("{name}{step}"), message));
-        }
-    }
-    let told = oldest.map(|since| clock.age(since));
-    let age = match told {
-        _ if depth == 0 => QueueAge::Empty,
-        Some(age) if all_told => age,
-        told => {
-            let told = told.and_then(|age| age.seconds()).unwrap_or(0.0);
-            QueueAge::AtLeast(told.max(longest.as_secs_f64()))
-        }
-    };
-    Some(Queue { name: SafeText::new(name), depth, oldest: age, ..Queue::default() })
 }
 
 #[cfg(test)]

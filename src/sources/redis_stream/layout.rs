@@ -1,99 +1,74 @@
-//! How streams, groups and consumers answer.
+//! Streams and their groups: every group of a stream is a queue of its own.
 
 use redis::{Pipeline, Value};
 
+use super::super::heads::{QUEUES, ServerClock};
+use super::super::queue_poll::{Head, Layout, Watch};
 use super::super::resp;
-use crate::model::Timestamp;
+use super::parse::{self, Group};
+use crate::config::TargetSpec;
+use crate::model::{Missing, Queue, QueueAge, QueueSample, SafeText};
 
-/// A consumer idle for longer, or an entry unacknowledged for longer, counts as left behind.
-const IDLE_MS: i64 = 60_000;
-/// Entries counted where the server does not know how many wait.
-pub(super) const COUNTED: usize = 1_001;
-
-/// Asks for a stream and its groups.
-pub(super) fn ask_stream(pipeline: &mut Pipeline, name: &str) {
-    pipeline.cmd("XLEN").arg(name);
-    pipeline.cmd("XINFO").arg("GROUPS").arg(name);
+/// Streams that the config names, and the groups that the first questions of a poll found.
+#[derive(Default)]
+pub(super) struct Streams {
+    /// Each group, and whether it is the only one of its stream.
+    groups: Vec<(Group, bool)>,
+    ungrouped: Vec<String>,
 }
 
-/// A consumer group as XINFO GROUPS tells.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Group {
-    pub(super) stream: String,
-    pub(super) name: String,
-    pub(super) pending: u64,
-    pub(super) last: String,
-    pub(super) read: Option<u64>,
-    /// Entries not yet delivered; the server loses count after a deletion among them.
-    pub(super) lag: Option<u64>,
-}
+impl Layout for Streams {
+    const RULE: &'static str = "+time +xlen +xinfo|groups +xinfo|consumers +xpending +xrange %R~*";
 
-/// The groups of a stream.
-pub(super) fn groups(stream: &str, value: &Value) -> Vec<Group> {
-    resp::list(value)
-        .iter()
-        .filter_map(|value| {
-            Some(Group {
-                stream: stream.to_owned(),
-                name: resp::text(field(value, "name")?)?,
-                pending: field(value, "pending").and_then(resp::count).unwrap_or(0),
-                last: resp::text(field(value, "last-delivered-id")?)?,
-                read: field(value, "entries-read").and_then(resp::count),
-                lag: field(value, "lag").and_then(resp::count),
-            })
-        })
-        .collect()
-}
-
-/// Commands that [`ask_group`] writes.
-pub(super) const PER_GROUP: usize = 3;
-
-/// Asks for what waits, what was left behind, and who reads.
-pub(super) fn ask_group(pipeline: &mut Pipeline, group: &Group) {
-    let wanted = if group.lag.is_some() { 1 } else { COUNTED };
-    pipeline
-        .cmd("XRANGE")
-        .arg(&group.stream)
-        .arg(format!("({}", group.last))
-        .arg("+")
-        .arg("COUNT")
-        .arg(wanted);
-    pipeline
-        .cmd("XPENDING")
-        .arg(&group.stream)
-        .arg(&group.name)
-        .arg("IDLE")
-        .arg(IDLE_MS)
-        .arg("-")
-        .arg("+")
-        .arg(100);
-    pipeline.cmd("XINFO").arg("CONSUMERS").arg(&group.stream).arg(&group.name);
-}
-
-/// When the first of these entries was put in: its id says so, unless the writer chose ids of its own.
-pub(super) fn first_entry(value: &Value) -> Option<Timestamp> {
-    let id = resp::text(resp::list(resp::list(value).first()?).first()?)?;
-    let millis: i64 = id.split_once('-')?.0.parse().ok()?;
-    (millis > 100_000_000_000).then(|| Timestamp::from_micros(millis.saturating_mul(1_000)))
-}
-
-/// Consumers that spoke lately, and those that did not.
-pub(super) fn consumers(value: &Value) -> (u32, u32) {
-    let idle = resp::list(value).iter().filter_map(|it| field(it, "idle").and_then(resp::whole));
-    let (alive, stale): (Vec<_>, Vec<_>) = idle.partition(|idle| *idle < IDLE_MS);
-    (u32::try_from(alive.len()).unwrap_or(u32::MAX), u32::try_from(stale.len()).unwrap_or(u32::MAX))
-}
-
-/// A field of an answer that lists names and values in turn, or maps them.
-fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    if let Value::Map(pairs) = value {
-        return pairs
-            .iter()
-            .find(|(key, _)| resp::text(key).as_deref() == Some(name))
-            .map(|(_, value)| value);
+    fn of(spec: &TargetSpec) -> Result<Self, String> {
+        if spec.queues.is_empty() {
+            return Err("names no stream: set queues = [\"key\", …] to the streams to watch".into());
+        }
+        Ok(Self::default())
     }
-    resp::list(value).chunks(2).find_map(|pair| match pair {
-        [key, value] if resp::text(key).as_deref() == Some(name) => Some(value),
-        _ => None,
-    })
+
+    fn ask_queue(&self, name: &str, _: &ServerClock, script: &mut Pipeline) {
+        script.cmd("XLEN").arg(name);
+        script.cmd("XINFO").arg("GROUPS").arg(name);
+    }
+
+    fn queue(&mut self, name: &str, answers: &[Value], _: &mut Watch) -> Result<(Queue, Head), &'static str> {
+        let [length, groups] = answers else { return Err("the server did not answer") };
+        let depth = resp::count(length).ok_or("the key is no stream")?;
+        let groups = parse::groups(name, groups);
+        let mut oldest = QueueAge::Empty;
+        if groups.is_empty() {
+            self.ungrouped.push(name.to_owned());
+            if depth > 0 {
+                oldest = QueueAge::Unknown("no consumer group".into());
+            }
+        }
+        let alone = groups.len() == 1;
+        self.groups.extend(groups.into_iter().map(|group| (group, alone)));
+        Ok((Queue { name: SafeText::new(name), depth, ..Queue::default() }, Head::Age(oldest)))
+    }
+
+    fn ask_more(&mut self, sample: &mut QueueSample, script: &mut Pipeline) {
+        if self.groups.len() > QUEUES {
+            sample.left_out += u32::try_from(self.groups.len() - QUEUES).unwrap_or(u32::MAX);
+            self.groups.truncate(QUEUES);
+        }
+        for (group, _) in &self.groups {
+            parse::ask_group(script, group);
+        }
+    }
+
+    fn take_more(&mut self, answers: &[Value], watch: &mut Watch, sample: &mut QueueSample) {
+        // A stream with groups is no row of its own.
+        let ungrouped = std::mem::take(&mut self.ungrouped);
+        sample.queues.retain(|queue| ungrouped.iter().any(|name| name == queue.name.as_str()));
+        for stream in ungrouped {
+            let why = "no consumer group: what was read of it is not known to the server";
+            sample.missing.push(Missing::new(&format!("readers of {stream}"), why));
+        }
+        let groups = std::mem::take(&mut self.groups);
+        for ((group, alone), values) in groups.iter().zip(answers.chunks(parse::PER_GROUP)) {
+            sample.queues.push(parse::queue(group, *alone, values, &watch.clock));
+        }
+    }
 }

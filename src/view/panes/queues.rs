@@ -2,7 +2,7 @@
 
 use super::entry::trouble;
 use super::{Entry, Scene, Shape, counted};
-use crate::model::{Queue, QueueAge, Resource, Sample};
+use crate::model::{QUEUE_KINDS, Queue, QueueAge, Resource, Sample};
 use crate::store::{Metric, QueueRates, Target};
 use crate::view::format;
 use crate::view::widgets::Scale;
@@ -10,8 +10,6 @@ use crate::view::widgets::Scale;
 /// Oldest, depth, workers, dead.
 pub(super) const SHAPES: (u16, &[Shape]) =
     (9, &[Shape::judged(14, 0), Shape::plain(10, 0), Shape::plain(13, 2), Shape::plain(10, 3)]);
-
-const KINDS: [&str; 6] = ["rq", "celery", "sidekiq", "redis_list", "redis_stream", "bullmq"];
 
 /// One entry a queue.
 pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
@@ -35,7 +33,7 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
                     out.push(entry);
                 }
             }
-            None if KINDS.contains(&target.info.kind.as_str()) => out.extend(trouble(target, scene)),
+            None if QUEUE_KINDS.contains(&target.info.kind.as_str()) => out.extend(trouble(target, scene)),
             _ => {}
         }
     }

@@ -1,0 +1,350 @@
+//! One poll for every queue library on Redis: a layout writes the questions and reads the answers;
+//! here they are put, all in one round trip, with a second one for what only the first can name.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use redis::{Pipeline, Value};
+use tokio::time::Instant;
+
+use super::heads::{QUEUES, Residency, ServerClock};
+use super::resp::{self, Resp};
+use super::{BoxFuture, Source};
+use crate::config::TargetSpec;
+use crate::model::{
+    DoctorLine, Missing, PollError, Queue, QueueAge, QueueSample, Reading, Sample, Severity, TargetId,
+};
+
+/// How often the keyspace is walked for new queues.
+const WALK_EVERY: Duration = Duration::from_secs(30);
+/// Keys of one step of that walk, and time for it at the first poll.
+const STEP: u32 = 1_000;
+const FIRST_WALK: Duration = Duration::from_millis(100);
+/// Keys kept of a walk.
+const KEYS: usize = 2 * QUEUES;
+
+/// What stands at the head of a queue.
+pub(super) enum Head {
+    /// Its age, as far as the layout can tell it from its answers alone.
+    Age(QueueAge),
+    /// The id of the job: its time stands elsewhere, and is asked for once.
+    Job(String),
+}
+
+/// What the server's answers are held against: its clock, and what stood where before.
+#[derive(Default)]
+pub(super) struct Watch {
+    /// The server's clock.
+    pub(super) clock: ServerClock,
+    /// Since when each head has been in its place.
+    pub(super) residency: Residency,
+}
+
+/// Where one library keeps what. Writes commands and reads their answers; asks nobody by itself.
+pub(super) trait Layout: Sized + Send + 'static {
+    /// The rule that lets a user read all of it.
+    const RULE: &'static str;
+
+    /// The layout that a target asks for.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    fn of(spec: &TargetSpec) -> Result<Self, String>;
+
+    /// What keys to look for where the library keeps no list of its queues: a SCAN pattern.
+    fn pattern(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether a key that the walk found is one to keep.
+    fn keeps(&self, _key: &str) -> bool {
+        true
+    }
+
+    /// Asks for what belongs to no single queue: names, workers, counts. `keys` is what the walk found.
+    fn ask_all(&self, _clock: &ServerClock, _keys: &BTreeSet<String>, _script: &mut Pipeline) {}
+
+    /// Reads it, and tells which queues there are.
+    fn take_all(&mut self, _answers: &[Value], _keys: &BTreeSet<String>, _watch: &Watch) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Asks for one queue.
+    fn ask_queue(&self, name: &str, clock: &ServerClock, script: &mut Pipeline);
+
+    /// Reads one queue; the error says why it is none.
+    fn queue(
+        &mut self,
+        name: &str,
+        answers: &[Value],
+        watch: &mut Watch,
+    ) -> Result<(Queue, Head), &'static str>;
+
+    /// Asks, with one command, when a job was put in.
+    fn ask_job(&self, _queue: &str, _job: &str, _script: &mut Pipeline) {}
+
+    /// Reads the answer to that.
+    fn job_since(&self, _answer: &Value) -> Option<crate::model::Timestamp> {
+        None
+    }
+
+    /// Asks for what only the first answers could name; rides with the questions for jobs.
+    fn ask_more(&mut self, _sample: &mut QueueSample, _script: &mut Pipeline) {}
+
+    /// Reads it.
+    fn take_more(&mut self, _answers: &[Value], _watch: &mut Watch, _sample: &mut QueueSample) {}
+
+    /// Listens to what workers say of themselves, where they do.
+    fn listen<'a>(&'a mut self, _connection: &'a Resp) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
+    }
+
+    /// Adds what belongs to the whole sample: workers, shared counts, what is missing.
+    fn finish(&mut self, _watch: &Watch, _sample: &mut QueueSample) {}
+
+    /// Commands that `doctor` tries besides, on keys that need not be there.
+    fn rights(&self, _script: &mut Pipeline) {}
+}
+
+/// Polls all queues that one library keeps in one database.
+pub(super) struct QueuePoll<L> {
+    id: TargetId,
+    connection: Resp,
+    layout: L,
+    configured: Vec<String>,
+    names: Vec<String>,
+    left_out: u32,
+    watch: Watch,
+    /// The job at the head of each queue, and when it was put in.
+    heads: HashMap<String, (String, crate::model::Timestamp)>,
+    walk: Walk,
+    looked: bool,
+}
+
+/// A slow walk over the keyspace: a step a poll, riding along.
+#[derive(Default)]
+struct Walk {
+    keys: BTreeSet<String>,
+    fresh: BTreeSet<String>,
+    /// Where it stands; `None` between walks.
+    cursor: Option<Vec<u8>>,
+    ended: Option<Instant>,
+}
+
+impl<L: Layout> QueuePoll<L> {
+    /// The source of a target, not connected yet.
+    pub(super) fn boxed(spec: &TargetSpec) -> Result<Box<dyn Source>, String> {
+        Ok(Box::new(Self {
+            id: spec.id.clone(),
+            connection: Resp::new(spec)?,
+            layout: L::of(spec)?,
+            configured: spec.queues.clone(),
+            names: Vec::new(),
+            left_out: 0,
+            watch: Watch::default(),
+            heads: HashMap::new(),
+            walk: Walk::default(),
+            looked: false,
+        }))
+    }
+
+    /// Examines a target: reachable, and whether it answers what the layout asks.
+    pub(super) fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
+        let layout = match L::of(spec) {
+            Ok(layout) => layout,
+            Err(why) => {
+                let line = DoctorLine::lacking(Severity::Critical, &why, "correct the target");
+                return Box::pin(async move { vec![line] });
+            }
+        };
+        let clock = ServerClock::default();
+        let mut script = redis::pipe();
+        script.cmd("TIME");
+        if let Some(pattern) = layout.pattern().filter(|_| spec.queues.is_empty()) {
+            script.cmd("SCAN").arg(0).arg("MATCH").arg(pattern).arg("COUNT").arg(1);
+        }
+        layout.ask_all(&clock, &BTreeSet::new(), &mut script);
+        layout.rights(&mut script);
+        let names = if spec.queues.is_empty() { vec!["default".to_owned()] } else { spec.queues.clone() };
+        for name in names.iter().take(QUEUES) {
+            layout.ask_queue(name, &clock, &mut script);
+            layout.ask_job(name, "none", &mut script);
+        }
+        let spec = spec.clone();
+        Box::pin(async move { resp::doctor(&spec, &script, L::RULE).await })
+    }
+
+    async fn sample(&mut self) -> Result<QueueSample, PollError> {
+        if !self.looked {
+            self.first_look().await?;
+        }
+        let mut script = redis::pipe();
+        let walks = self.begin(&mut script);
+        let own = script.len();
+        self.layout.ask_all(&self.watch.clock, &self.walk.keys, &mut script);
+        let shared = script.len();
+        let mut ends = Vec::with_capacity(self.names.len());
+        for name in &self.names {
+            self.layout.ask_queue(name, &self.watch.clock, &mut script);
+            ends.push(script.len());
+        }
+        let answers = self.ask(&script).await?;
+        self.take_own(&answers[..own], walks);
+        let found = self.layout.take_all(&answers[own..shared], &self.walk.keys, &self.watch);
+        self.watch.residency.begin();
+        let mut sample = QueueSample { left_out: self.left_out, ..QueueSample::default() };
+        let (mut heads, mut from) = (Vec::new(), shared);
+        for (name, to) in self.names.iter().zip(ends) {
+            match self.layout.queue(name, &answers[from..to], &mut self.watch) {
+                Ok((queue, head)) => {
+                    sample.queues.push(queue);
+                    heads.push((name.clone(), head));
+                }
+                Err(why) => sample.missing.push(Missing::new(&format!("queue {name}"), why)),
+            }
+            from = to;
+        }
+        self.ask_again(heads, &mut sample).await?;
+        self.layout.listen(&self.connection).await;
+        self.layout.finish(&self.watch, &mut sample);
+        sample.shared.give_to_only(&mut sample.queues);
+        self.take_names(found);
+        Ok(sample)
+    }
+
+    async fn ask(&mut self, script: &Pipeline) -> Result<Vec<Value>, PollError> {
+        let answers = self.connection.ask(script).await?.values;
+        // Without its clock a server can still be counted.
+        resp::all_allowed(answers.get(1..).unwrap_or_default(), L::RULE)?;
+        Ok(answers)
+    }
+
+    /// The names, the clock and, where the library keeps no list, what a short walk finds.
+    async fn first_look(&mut self) -> Result<(), PollError> {
+        let began = Instant::now();
+        loop {
+            let mut script = redis::pipe();
+            let walks = self.begin(&mut script);
+            let own = script.len();
+            self.layout.ask_all(&self.watch.clock, &self.walk.keys, &mut script);
+            let answers = self.ask(&script).await?;
+            let known = self.walk.keys.len() + self.walk.fresh.len();
+            self.take_own(&answers[..own], walks);
+            let found = self.layout.take_all(&answers[own..], &self.walk.keys, &self.watch);
+            self.take_names(found);
+            let more = walks && (self.walk.cursor.is_some() || self.walk.keys.len() != known);
+            if !more || began.elapsed() >= FIRST_WALK {
+                break;
+            }
+            self.walk.keys.append(&mut self.walk.fresh.clone());
+        }
+        self.looked = true;
+        Ok(())
+    }
+
+    /// Writes the poll's own questions: the clock, and a step of the walk.
+    fn begin(&mut self, script: &mut Pipeline) -> bool {
+        script.cmd("TIME");
+        let Some(pattern) = self.layout.pattern().filter(|_| self.configured.is_empty()) else {
+            return false;
+        };
+        if self.walk.cursor.is_none() && self.walk.ended.is_none_or(|at| at.elapsed() >= WALK_EVERY) {
+            self.walk.cursor = Some(b"0".to_vec());
+        }
+        let Some(cursor) = &self.walk.cursor else { return false };
+        script.cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(STEP);
+        true
+    }
+
+    fn take_own(&mut self, answers: &[Value], walks: bool) {
+        if let Some(clock) = answers.first() {
+            self.watch.clock.take(clock);
+        }
+        if let Some([cursor, keys]) = answers.get(1).filter(|_| walks).map(resp::list) {
+            let layout = &self.layout;
+            self.walk.take(cursor, resp::texts(keys).into_iter().filter(|key| layout.keeps(key)));
+        }
+    }
+
+    fn take_names(&mut self, mut found: Vec<String>) {
+        found.sort();
+        found.dedup();
+        self.names = if self.configured.is_empty() { found } else { self.configured.clone() };
+        self.left_out = u32::try_from(self.names.len().saturating_sub(QUEUES)).unwrap_or(u32::MAX);
+        self.names.truncate(QUEUES);
+    }
+
+    /// The second round trip, where there is anything to ask: jobs newly at a head, and what the layout wants.
+    async fn ask_again(
+        &mut self,
+        heads: Vec<(String, Head)>,
+        sample: &mut QueueSample,
+    ) -> Result<(), PollError> {
+        let mut script = redis::pipe();
+        let mut asked = Vec::new();
+        for (name, head) in &heads {
+            if let Head::Job(job) = head
+                && self.heads.get(name).is_none_or(|(known, _)| known != job)
+            {
+                self.layout.ask_job(name, job, &mut script);
+                asked.push((name, job));
+            }
+        }
+        let jobs = script.len();
+        self.layout.ask_more(sample, &mut script);
+        let mut answers = Vec::new();
+        if !script.is_empty() {
+            answers = self.connection.ask(&script).await?.values;
+            resp::all_allowed(&answers, L::RULE)?;
+        }
+        for ((name, job), answer) in asked.into_iter().zip(&answers) {
+            // A job taken in between has no time any more; the next head is asked for in its turn.
+            match self.layout.job_since(answer) {
+                Some(since) => self.heads.insert(name.clone(), (job.clone(), since)),
+                None => self.heads.remove(name),
+            };
+        }
+        for (queue, (name, head)) in sample.queues.iter_mut().zip(heads) {
+            queue.oldest = match head {
+                Head::Age(age) => age,
+                Head::Job(job) => {
+                    let seen = self.watch.residency.seen(&name, job.as_bytes());
+                    match self.heads.get(&name).filter(|(known, _)| *known == job) {
+                        Some((_, since)) => self.watch.clock.age(*since),
+                        None => QueueAge::AtLeast(seen.as_secs_f64()),
+                    }
+                }
+            };
+        }
+        self.layout.take_more(&answers[jobs..], &mut self.watch, sample);
+        let names: BTreeSet<&String> = self.names.iter().collect();
+        self.heads.retain(|name, _| names.contains(name));
+        Ok(())
+    }
+}
+
+impl Walk {
+    fn take(&mut self, cursor: &Value, keys: impl Iterator<Item = String>) {
+        for key in keys {
+            if self.fresh.len() < KEYS {
+                self.fresh.insert(key);
+            }
+        }
+        self.cursor = resp::bytes(cursor).filter(|cursor| *cursor != b"0").map(<[u8]>::to_vec);
+        if self.cursor.is_none() {
+            // What a whole walk did not meet is gone.
+            self.keys = std::mem::take(&mut self.fresh);
+            self.ended = Some(Instant::now());
+        }
+    }
+}
+
+impl<L: Layout> Source for QueuePoll<L> {
+    fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let sample = self.sample().await.map(|sample| Sample::Queue(Box::new(sample)));
+            vec![Reading { target: self.id.clone(), took: began.elapsed().into(), sample }]
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! Sidekiq's processes: their threads, whom they serve and what they work on.
+
+use std::collections::HashMap;
+
+use redis::{Pipeline, Value};
+use serde_json::Value as Json;
+
+use super::super::heads;
+use super::super::resp;
+use crate::model::{Queue, Timestamp};
+
+/// A process that has not beaten for longer is gone; it beats every ten seconds.
+const SILENT: f64 = 60.0;
+
+/// Commands that [`ask`] writes.
+pub(super) const PER_PROCESS: usize = 2;
+
+/// Asks for one process.
+pub(super) fn ask(script: &mut Pipeline, identity: &str) {
+    script.cmd("HMGET").arg(identity).arg(&["info", "beat", "quiet"]);
+    script.cmd("HVALS").arg(format!("{identity}:work"));
+}
+
+/// One process: its threads, the queues it serves and what they work on.
+pub(super) struct Process {
+    alive: bool,
+    threads: u32,
+    queues: Vec<String>,
+    running: Vec<String>,
+}
+
+/// A process; `None` when its hash has expired: it died without saying so.
+pub(super) fn process(values: &[Value], now: Option<Timestamp>) -> Option<Process> {
+    let [hash, work] = values else { return None };
+    let [info, beat, quiet] = resp::list(hash) else { return None };
+    let info: Json = serde_json::from_slice(resp::bytes(info)?).ok()?;
+    let beat = resp::text(beat).and_then(|text| heads::from_text(&text));
+    let silent = now.zip(beat).map(|(now, beat)| now.seconds_since(beat));
+    let names = |value: &Json| value.as_str().map(str::to_owned);
+    let running = resp::list(work).iter().filter_map(|job| {
+        let job: Json = serde_json::from_slice(resp::bytes(job)?).ok()?;
+        names(job.get("queue")?)
+    });
+    // A quiet process finishes what it has and takes nothing more.
+    let is_quiet = resp::text(quiet).as_deref() == Some("true");
+    Some(Process {
+        alive: !is_quiet && silent.is_none_or(|silent| silent < SILENT),
+        threads: info
+            .get("concurrency")
+            .and_then(Json::as_u64)
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(0),
+        queues: info
+            .get("queues")
+            .and_then(Json::as_array)
+            .map(|queues| queues.iter().filter_map(names).collect())
+            .unwrap_or_default(),
+        running: running.collect(),
+    })
+}
+
+/// Threads of the processes that take jobs.
+pub(super) fn threads(processes: &[Process]) -> u32 {
+    processes.iter().filter(|process| process.alive).map(|process| process.threads).sum()
+}
+
+/// Adds to each queue the threads that serve it and the jobs under way.
+pub(super) fn add(queues: &mut [Queue], processes: &[Process]) {
+    let mut running: HashMap<&str, u64> = HashMap::new();
+    for name in processes.iter().flat_map(|process| &process.running) {
+        *running.entry(name).or_default() += 1;
+    }
+    for queue in queues {
+        let name = queue.name.as_str();
+        let serving = |alive: bool| {
+            let ours =
+                processes.iter().filter(move |it| it.alive == alive && it.queues.iter().any(|q| q == name));
+            ours.map(|process| process.threads).sum::<u32>()
+        };
+        queue.workers = Some(serving(true));
+        queue.stale_workers = Some(serving(false));
+        let busy = running.get(name).copied().unwrap_or(0);
+        queue.in_flight = Some(busy);
+        queue.busy = u32::try_from(busy).ok();
+    }
+}
