@@ -156,6 +156,8 @@ pub struct Tcp {
     pub listen_overflows: u64,
     /// Connections dropped at a listening socket for any reason.
     pub listen_drops: u64,
+    /// Connections taken in by all listening sockets together.
+    pub passive_opens: Option<u64>,
 }
 
 /// One listening TCP socket and its accept queue: connections the kernel completed and nobody accepted.
@@ -170,8 +172,15 @@ pub struct Listener {
     pub depth: u32,
     /// The limit of that queue (the smaller of the program's backlog and `somaxconn`).
     pub limit: u32,
-    /// Mean depth since the previous poll, from samples taken in between.
+    /// Mean depth since the previous poll, over time, from samples taken in between.
     pub mean_depth: f64,
     /// Greatest depth seen since the previous poll.
     pub max_depth: u32,
+    /// Accepted connections whose bytes the program has not read, now.
+    pub unread: Option<u32>,
+    /// Mean of that since the previous poll, over time.
+    pub mean_unread: Option<f64>,
+    /// Milliseconds the longest waiting of both has waited; `None` when nothing waits. In steps of a
+    /// kernel tick (1 to 10 ms).
+    pub oldest_ms: Option<u32>,
 }

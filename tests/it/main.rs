@@ -22,6 +22,7 @@ mod queues_celery;
 mod redis;
 mod redis_clear;
 mod redis_detect;
+mod requests_truth;
 mod terminal;
 mod tidy;
 mod view;

@@ -1,4 +1,5 @@
-//! The wait in the kernel's accept queues of the servers behind a proxy, where they run on a watched machine.
+//! The wait in the kernel, where the servers behind a proxy run on a watched machine: in their accept
+//! queues, and in connections they accepted and have not read. By Little's law: depth over arrivals.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,15 +7,19 @@ use super::View;
 use crate::model::{HostSample, Listener, ProxySample, ProxyServer, SafeText, Sample};
 use crate::store::Target;
 
-/// What the accept queues of a backend's servers tell, together.
+/// What the kernel tells of a backend's servers, together.
 #[derive(Debug, Default)]
 pub(super) struct Accept<'a> {
-    /// Mean wait over the window, ms; `None` when no queue was found or nothing was served.
+    /// Mean wait in the accept queues over the window, ms; `None` when no queue was found or nothing was served.
     pub(super) wait_ms: Option<f64>,
-    /// Connections waiting now.
+    /// Mean wait of what was accepted and not read, ms.
+    pub(super) unread_ms: Option<f64>,
+    /// Waiting now, in both.
     pub(super) depth: u32,
-    /// One of them was full.
-    pub(super) full: bool,
+    /// The longest that one of them has waited, ms.
+    pub(super) oldest_ms: Option<u32>,
+    /// The port and the limit of a queue that is full.
+    pub(super) full: Option<(u16, u32)>,
     /// Addresses of the servers whose queue was found.
     pub(super) seen: Vec<&'a SafeText>,
 }
@@ -27,7 +32,7 @@ pub(super) fn accept_queue<'a>(
     servers: &[&'a ProxyServer],
 ) -> Accept<'a> {
     let mut out = Accept::default();
-    let (mut waiting, mut rate) = (0.0, 0.0);
+    let (mut waiting, mut unread, mut rate) = (0.0, None, 0.0);
     for server in servers {
         let Some(address) = &server.address else { continue };
         if out.seen.contains(&address) {
@@ -38,15 +43,26 @@ pub(super) fn accept_queue<'a>(
             view.store.hosts(view.now).find_map(|(host, now)| Some((host, listener(now, place, proxy)?)));
         let Some((host, queue)) = found else { continue };
         out.seen.push(address);
-        out.depth = out.depth.saturating_add(queue.depth);
-        out.full |= queue.limit > 0 && queue.depth >= queue.limit;
-        waiting += mean_depth(host, queue);
+        out.depth = out.depth.saturating_add(queue.depth).saturating_add(queue.unread.unwrap_or(0));
+        out.oldest_ms = out.oldest_ms.max(queue.oldest_ms);
+        if is_full(queue) {
+            out.full = Some((queue.port, queue.limit));
+        }
+        let means = means(host, queue);
+        waiting += means.depth;
+        unread = means.unread.map(|more| more + unread.unwrap_or(0.0)).or(unread);
         rate += requests(proxy, sample, address);
     }
     if !out.seen.is_empty() && rate > 0.0 {
         out.wait_ms = Some(waiting / rate * 1e3);
+        out.unread_ms = unread.map(|unread| unread / rate * 1e3);
     }
     out
+}
+
+/// Whether the next connection is turned away.
+pub(super) const fn is_full(queue: &Listener) -> bool {
+    queue.limit > 0 && queue.depth >= queue.limit
 }
 
 /// The queue of this address on this machine. A loopback address means the proxy's own machine, so the
@@ -70,16 +86,34 @@ fn is_local(endpoint: &str) -> bool {
     scheme == "unix" || name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Mean over the window of the queue's depth, by the means between the polls.
-fn mean_depth(host: &Target, queue: &Listener) -> f64 {
-    let (mut sum, mut polls) = (0.0, 0u32);
-    for sample in host.recent() {
-        let Sample::Host(host) = sample else { continue };
-        let known = host.listeners.iter().find(|it| it.port == queue.port && it.address == queue.address);
-        sum += known.map_or(0.0, |it| it.mean_depth);
-        polls += 1;
+/// Means of a port over the window.
+pub(super) struct Means {
+    /// Connections that nobody had accepted.
+    pub(super) depth: f64,
+    /// Accepted connections with unread bytes.
+    pub(super) unread: Option<f64>,
+}
+
+/// Means over the window, by the means between the polls. The window's first sample speaks of the time
+/// before it, and counts only while it is alone.
+pub(super) fn means(host: &Target, queue: &Listener) -> Means {
+    let rows: Vec<Option<&Listener>> = host
+        .recent()
+        .filter_map(|sample| match sample {
+            Sample::Host(host) => Some(host),
+            _ => None,
+        })
+        .map(|host| host.listeners.iter().find(|it| it.port == queue.port && it.address == queue.address))
+        .collect();
+    let within = if rows.len() > 1 { &rows[1..] } else { &rows[..] };
+    let mean = |of: &dyn Fn(&Listener) -> Option<f64>| {
+        let known: Vec<f64> = within.iter().filter_map(|row| row.map_or(Some(0.0), of)).collect();
+        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+    };
+    Means {
+        depth: mean(&|row| Some(row.mean_depth)).unwrap_or(queue.mean_depth),
+        unread: mean(&|row| row.mean_unread),
     }
-    if polls == 0 { queue.mean_depth } else { sum / f64::from(polls) }
 }
 
 /// Requests a second to this address from all backends of the proxy that send there.

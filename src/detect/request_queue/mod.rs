@@ -1,6 +1,7 @@
 //! Rule `requests_wait`: the mean wait of a request between the proxy and the app's code, ms, one row a
-//! backend. Two of its hiding places are seen and summed: the proxy's own queue, which is blind where a
-//! server has no limit, and the kernel's accept queue where the server is on a watched machine.
+//! backend. Its hiding places are told side by side and summed: the proxy's own queue, which is blind where
+//! a server has no limit, and, where the server is on a watched machine, the kernel's accept queue and the
+//! connections that were accepted and not read.
 
 mod accept_wait;
 mod proxy_wait;
@@ -46,8 +47,9 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
 
     let rate = target.proxy_window().and_then(|rows| rows.get(backend.name.as_str())?.requests);
     let proxy = rate.and_then(|rate| in_proxy(target, backend, rate));
-    let says = match (proxy, accept.wait_ms) {
-        (None, None) => {
+    let waits = Waits { proxy, accept: accept.wait_ms, unread: accept.unread_ms };
+    let says = match waits.total() {
+        None => {
             if rate == Some(0.0) && depth > 0 {
                 it = it.at_least(Severity::Critical);
                 format!("{depth} wait and nothing is served")
@@ -58,13 +60,19 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
                 format!("{depth} wait; their mean wait is known from the second poll on")
             }
         }
-        (proxy, kernel) => {
-            let total = proxy.unwrap_or(0.0) + kernel.unwrap_or(0.0);
+        Some(total) => {
             it = it.measured(total, view.limits(Resource::RequestQueue, &row));
-            told(total, proxy, kernel, depth, rate.unwrap_or(0.0))
+            let oldest = accept.oldest_ms.filter(|_| it.kept > Severity::Ok);
+            let oldest =
+                oldest.map_or_else(String::new, |ms| format!(", the oldest {}", millis(f64::from(ms))));
+            format!("{}; {depth} wait{oldest} at {:.0} requests/s", waits.told(total), rate.unwrap_or(0.0))
         }
     };
-    let over = slots.is_some_and(|slots| slots > 0 && backend.queue > slots) || accept.full;
+    let says = match accept.full {
+        Some((port, limit)) => format!("{says}; the accept queue of port {port} is full ({limit})"),
+        None => says,
+    };
+    let over = slots.is_some_and(|slots| slots > 0 && backend.queue > slots) || accept.full.is_some();
     if over {
         it = it.at_least(Severity::Critical);
     }
@@ -83,17 +91,39 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     }
 }
 
-/// `412 ms: 380 ms in the proxy, 32 ms in the accept queue; 96 wait at 210 requests/s`.
-fn told(total: f64, proxy: Option<f64>, kernel: Option<f64>, depth: u64, rate: f64) -> String {
-    let places = match (proxy, kernel) {
-        (Some(proxy), Some(kernel)) => {
-            format!("{} in the proxy, {} in the accept queue", millis(proxy), millis(kernel))
+/// Where a request waits, ms; `None` where it cannot be seen.
+struct Waits {
+    proxy: Option<f64>,
+    accept: Option<f64>,
+    unread: Option<f64>,
+}
+
+/// Less is told only as part of the sum.
+const NOTHING: f64 = 0.05;
+
+impl Waits {
+    fn total(&self) -> Option<f64> {
+        let known = [self.proxy, self.accept, self.unread];
+        known.iter().any(Option::is_some).then(|| known.into_iter().flatten().sum())
+    }
+
+    /// `412 ms: 380 ms in the proxy, 32 ms in the accept queue`.
+    fn told(&self, total: f64) -> String {
+        let unread = self.unread.filter(|ms| *ms >= NOTHING);
+        let places: Vec<(f64, &str)> = [
+            (self.proxy, "in the proxy"),
+            (self.accept, "in the accept queue"),
+            (unread, "accepted and not read"),
+        ]
+        .into_iter()
+        .filter_map(|(ms, place)| Some((ms?, place)))
+        .collect();
+        if let [(_, place)] = places[..] {
+            return format!("{} {place}", millis(total));
         }
-        (Some(_), None) => "in the proxy".into(),
-        _ => "in the accept queue".into(),
-    };
-    let joint = if places.starts_with("in ") { " " } else { ": " };
-    format!("{}{joint}{places}; {depth} wait at {rate:.0} requests/s", millis(total))
+        let each: Vec<String> = places.iter().map(|(ms, place)| format!("{} {place}", millis(*ms))).collect();
+        format!("{}: {}", millis(total), each.join(", "))
+    }
 }
 
 /// Tenths below ten: the target is 2 ms.

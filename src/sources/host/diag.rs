@@ -1,4 +1,4 @@
-//! The wire format of the kernel's socket diagnostics (`inet_diag`), as far as listening sockets need it. Pure.
+//! The wire format of the kernel's socket diagnostics (`inet_diag`), as far as waiting requests need it. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +10,13 @@ const NLMSG_NOOP: u16 = 1;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const IPPROTO_TCP: u8 = 6;
+const STATE_ESTABLISHED: u8 = 1;
 const STATE_LISTEN: u8 = 10;
+/// The attribute `INET_DIAG_INFO`, and the bit that asks for it.
+const ATTRIBUTE_INFO: u16 = 2;
+const WANT_INFO: u8 = 1 << 1;
+/// Where `tcp_info` tells the milliseconds since data last came.
+const LAST_DATA_RECEIVED: usize = 52;
 /// Length of `nlmsghdr`, and of `inet_diag_msg` after it.
 const HEADER: usize = 16;
 const MESSAGE: usize = 72;
@@ -33,15 +39,30 @@ impl Family {
     }
 }
 
-/// One listening socket.
+/// What to ask of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Listening {
+pub(super) enum Which {
+    /// Listening sockets with their accept queues.
+    Listening,
+    /// Connections with the bytes nobody has read yet.
+    Connected,
+    /// These, and when data last came.
+    ConnectedWithAge,
+}
+
+/// One socket on this machine's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Socket {
     pub(super) address: IpAddr,
     pub(super) port: u16,
-    /// Connections complete and not accepted (`idiag_rqueue`).
-    pub(super) depth: u32,
-    /// The most that queue holds (`idiag_wqueue`).
+    /// Listening: connections complete and not accepted. Connected: bytes not read (`idiag_rqueue`).
+    pub(super) waiting: u32,
+    /// Listening: the most that queue holds (`idiag_wqueue`).
     pub(super) limit: u32,
+    /// A program holds it; what waits in an accept queue belongs to nobody yet.
+    pub(super) accepted: bool,
+    /// Milliseconds since data last came, where it was asked for; in steps of a kernel tick.
+    pub(super) age_ms: Option<u32>,
 }
 
 /// Why an answer could not be used.
@@ -53,8 +74,13 @@ pub(super) enum DiagError {
     Truncated,
 }
 
-/// A request for every listening TCP socket of one family.
-pub(super) fn request(family: Family, sequence: u32) -> [u8; REQUEST] {
+/// A request for the TCP sockets of one family.
+pub(super) fn request(family: Family, which: Which, sequence: u32) -> [u8; REQUEST] {
+    let (state, extra) = match which {
+        Which::Listening => (STATE_LISTEN, 0),
+        Which::Connected => (STATE_ESTABLISHED, 0),
+        Which::ConnectedWithAge => (STATE_ESTABLISHED, WANT_INFO),
+    };
     let mut out = [0; REQUEST];
     out[0..4].copy_from_slice(&72u32.to_ne_bytes());
     out[4..6].copy_from_slice(&BY_FAMILY.to_ne_bytes());
@@ -62,13 +88,18 @@ pub(super) fn request(family: Family, sequence: u32) -> [u8; REQUEST] {
     out[8..12].copy_from_slice(&sequence.to_ne_bytes());
     out[16] = family.number();
     out[17] = IPPROTO_TCP;
-    out[20..24].copy_from_slice(&(1u32 << STATE_LISTEN).to_ne_bytes());
+    out[18] = extra;
+    out[20..24].copy_from_slice(&(1u32 << state).to_ne_bytes());
     out
 }
 
-/// Reads one datagram of an answer into `rows`; true when it was the last. Answers to an earlier
+/// Hands out the sockets of one datagram of an answer; true when it was the last. Answers to an earlier
 /// request (another sequence number) are passed over.
-pub(super) fn answer(mut bytes: &[u8], sequence: u32, rows: &mut Vec<Listening>) -> Result<bool, DiagError> {
+pub(super) fn answer(
+    mut bytes: &[u8],
+    sequence: u32,
+    each: &mut dyn FnMut(Socket),
+) -> Result<bool, DiagError> {
     while !bytes.is_empty() {
         let length = u32_at(bytes, 0).ok_or(DiagError::Truncated)? as usize;
         if length < HEADER || length > bytes.len() {
@@ -88,15 +119,19 @@ pub(super) fn answer(mut bytes: &[u8], sequence: u32, rows: &mut Vec<Listening>)
                 return if errno == 0 { Ok(true) } else { Err(DiagError::Refused(-errno)) };
             }
             NLMSG_NOOP => {}
-            _ => rows.extend(listening(message.get(HEADER..).unwrap_or_default())),
+            _ => {
+                if let Some(socket) = socket(message.get(HEADER..).unwrap_or_default()) {
+                    each(socket);
+                }
+            }
         }
     }
     Ok(false)
 }
 
-/// One `inet_diag_msg`; `None` when it is short, of another family or not listening.
-fn listening(message: &[u8]) -> Option<Listening> {
-    if message.len() < MESSAGE || message[1] != STATE_LISTEN {
+/// One `inet_diag_msg`; `None` when it is short or of another family.
+fn socket(message: &[u8]) -> Option<Socket> {
+    if message.len() < MESSAGE {
         return None;
     }
     let address = match message[0] {
@@ -104,12 +139,27 @@ fn listening(message: &[u8]) -> Option<Listening> {
         10 => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(&message[8..24]).ok()?)),
         _ => return None,
     };
-    Some(Listening {
+    Some(Socket {
         address,
         port: u16::from_be_bytes([message[4], message[5]]),
-        depth: u32_at(message, 56)?,
+        waiting: u32_at(message, 56)?,
         limit: u32_at(message, 60)?,
+        accepted: u32_at(message, 68)? != 0,
+        age_ms: age(&message[MESSAGE..]),
     })
+}
+
+/// The age among the attributes that follow a message.
+fn age(mut attributes: &[u8]) -> Option<u32> {
+    loop {
+        let length = usize::from(u16_at(attributes, 0)?);
+        let kind = u16_at(attributes, 2)?;
+        let value = attributes.get(4..length)?;
+        if kind == ATTRIBUTE_INFO {
+            return u32_at(value, LAST_DATA_RECEIVED);
+        }
+        attributes = attributes.get(length.next_multiple_of(4)..)?;
+    }
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -129,15 +179,37 @@ mod tests {
     const CAPTURED: &[u8] =
         include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/host/6.18/inet_diag_listen.bin"));
 
+    fn read(bytes: &[u8], sequence: u32) -> (Result<bool, DiagError>, Vec<Socket>) {
+        let mut rows = Vec::new();
+        (answer(bytes, sequence, &mut |socket| rows.push(socket)), rows)
+    }
+
     #[test]
     fn a_captured_answer_is_read() {
-        let mut rows = Vec::new();
-        assert_eq!(answer(CAPTURED, 7, &mut rows), Ok(true));
-        let wanted = Listening { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 18490, depth: 3, limit: 5 };
-        assert_eq!(rows, [wanted]);
-        rows.clear();
-        assert_eq!(answer(CAPTURED, 8, &mut rows), Ok(false), "the answer to another question");
-        assert!(rows.is_empty());
+        let (last, rows) = read(CAPTURED, 7);
+        let wanted = Socket {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 18490,
+            waiting: 3,
+            limit: 5,
+            accepted: true,
+            age_ms: None,
+        };
+        assert_eq!((last, rows), (Ok(true), vec![wanted]));
+        assert_eq!(read(CAPTURED, 8), (Ok(false), vec![]), "the answer to another question");
+    }
+
+    #[test]
+    fn the_age_stands_among_other_attributes() {
+        let mut attributes = vec![6, 0, 15, 0, 1, 2, 0, 0];
+        let mut info = vec![0u8; 104];
+        info[LAST_DATA_RECEIVED] = 236;
+        attributes.extend(108u16.to_ne_bytes());
+        attributes.extend(ATTRIBUTE_INFO.to_ne_bytes());
+        attributes.extend(&info);
+        assert_eq!(age(&attributes), Some(236));
+        assert_eq!(age(&attributes[..40]), None);
+        assert_eq!(age(&[0; 8]), None, "an attribute without a length ends the list");
     }
 
     #[test]
@@ -147,7 +219,7 @@ mod tests {
         bytes[4] = 2;
         bytes[8] = 1;
         bytes[16..20].copy_from_slice(&(-13i32).to_ne_bytes());
-        assert_eq!(answer(&bytes, 1, &mut Vec::new()), Err(DiagError::Refused(13)));
+        assert_eq!(read(&bytes, 1).0, Err(DiagError::Refused(13)));
     }
 
     proptest! {
@@ -156,12 +228,12 @@ mod tests {
             cut in 0..CAPTURED.len(), noise in proptest::collection::vec(any::<u8>(), 0..200),
             flip in 0..CAPTURED.len(), to in any::<u8>(),
         ) {
-            let mut rows = Vec::new();
-            answer(&CAPTURED[..cut], 7, &mut rows).ok();
-            answer(&noise, 7, &mut rows).ok();
+            read(&CAPTURED[..cut], 7).0.ok();
+            read(&noise, 7).0.ok();
+            age(&noise);
             let mut flipped = CAPTURED.to_vec();
             flipped[flip] = to;
-            answer(&flipped, 7, &mut rows).ok();
+            read(&flipped, 7).0.ok();
         }
     }
 }

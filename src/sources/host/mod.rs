@@ -7,7 +7,9 @@ mod diag;
 mod doctor;
 mod filesystems;
 mod host_source;
+mod netlink;
 mod parse;
 mod proc_files;
+mod tally;
 
 pub use host_source::{HostSource, KIND};

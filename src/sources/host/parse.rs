@@ -160,6 +160,7 @@ pub(super) fn tcp(snmp: &str, netstat: &str) -> Option<Tcp> {
         retransmits: field(snmp, "Tcp:", "RetransSegs")?,
         listen_overflows: field(netstat, "TcpExt:", "ListenOverflows")?,
         listen_drops: field(netstat, "TcpExt:", "ListenDrops")?,
+        passive_opens: field(snmp, "Tcp:", "PassiveOpens"),
     })
 }
 

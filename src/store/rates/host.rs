@@ -30,6 +30,8 @@ pub struct HostRates {
     pub listen_overflows: Option<u64>,
     /// Connections dropped at listening sockets since the previous sample.
     pub listen_drops: Option<u64>,
+    /// Connections taken in by all listening sockets since the previous sample.
+    pub taken_in: Option<u64>,
     /// Bytes received a second, all interfaces.
     pub received: Option<f64>,
     /// Bytes sent a second, all interfaces.
@@ -105,6 +107,9 @@ impl HostRates {
             segments: segments.map(|n| n as f64 / seconds),
             listen_overflows: tcp.and_then(|(a, b)| grown(a.listen_overflows, b.listen_overflows)),
             listen_drops: tcp.and_then(|(a, b)| grown(a.listen_drops, b.listen_drops)),
+            taken_in: tcp
+                .and_then(|(a, b)| a.passive_opens.zip(b.passive_opens))
+                .and_then(|(a, b)| grown(a, b)),
             received: total(a, b, |i| i.received_bytes).map(|n| n as f64 / seconds),
             sent: total(a, b, |i| i.sent_bytes).map(|n| n as f64 / seconds),
             network_errors: total(a, b, |i| i.errors),

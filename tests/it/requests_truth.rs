@@ -1,0 +1,222 @@
+//! The wait of requests as the console tells it, against what each request of the same run measured itself.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(clippy::format_push_string, reason = "a test's configuration is short")]
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use warroom::config::{TargetSpec, Thresholds};
+use warroom::detect::Judge;
+use warroom::lab;
+use warroom::model::{Resource, TargetId, Timestamp};
+use warroom::sources::Source;
+use warroom::sources::haproxy::HaproxySource;
+use warroom::sources::host::HostSource;
+use warroom::store::{Metric, Store, TargetInfo};
+
+/// Work of one request in ms, requests a second.
+const LOADS: [(u64, f64); 3] = [(20, 38.0), (20, 20.0), (5, 90.0)];
+/// Seconds until the first window is full, and seconds measured after that.
+const WARM: usize = 10;
+const MEASURED: usize = 12;
+
+/// The time of the first poll, to the judge.
+const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+/// Waits of requests in ms with the time they ended, oldest first.
+type Waits = Arc<Mutex<Vec<(Instant, f64)>>>;
+
+#[expect(clippy::disallowed_methods, reason = "a test may read the clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// The time of day, microseconds.
+#[expect(clippy::disallowed_methods, reason = "a test may read the clock")]
+fn clock() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros()
+}
+
+/// An app with one thread that notes how long ago the proxy stamped each request it begins.
+struct App {
+    address: SocketAddr,
+    waits: Waits,
+}
+
+impl App {
+    fn start(work: Duration, stop: &Arc<AtomicBool>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let waits = Waits::default();
+        let (noted, stop) = (Arc::clone(&waits), Arc::clone(stop));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let mut stream = stream.unwrap();
+                let mut request = [0; 4096];
+                let Ok(length) = stream.read(&mut request) else { continue };
+                let text = String::from_utf8_lossy(&request[..length]).to_lowercase();
+                let Some(stamp) = text.split("x-request-start: t=").nth(1) else { continue };
+                let stamp: u128 = stamp.split_whitespace().next().unwrap().parse().unwrap();
+                noted.lock().unwrap().push((now(), clock().saturating_sub(stamp) as f64 / 1e3));
+                std::thread::sleep(work);
+                stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok").ok();
+            }
+        });
+        Self { address, waits }
+    }
+
+    fn mean_between(&self, from: Instant, to: Instant) -> f64 {
+        let waits = self.waits.lock().unwrap();
+        let within: Vec<f64> =
+            waits.iter().filter(|(at, _)| *at >= from && *at < to).map(|(_, wait)| *wait).collect();
+        assert!(within.len() > 100, "only {} requests were served", within.len());
+        within.iter().sum::<f64>() / within.len() as f64
+    }
+}
+
+/// Clients that come when they come, whoever still waits.
+fn arrivals(port: u16, backend: usize, rate: f64, stop: &Arc<AtomicBool>) {
+    let stop = Arc::clone(stop);
+    std::thread::spawn(move || {
+        let mut dice = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(backend as u64 + 1);
+        let mut next = now();
+        while !stop.load(Ordering::Relaxed) {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            let uniform = ((dice >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
+            next += Duration::from_secs_f64(-uniform.ln() / rate);
+            std::thread::sleep(next.saturating_duration_since(now()));
+            std::thread::spawn(move || {
+                let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
+                stream.write_all(format!("GET /{backend} HTTP/1.0\r\n\r\n").as_bytes()).ok();
+                stream.read_to_end(&mut Vec::new()).ok();
+            });
+        }
+    });
+}
+
+/// Three loads, each with and without a limit in the proxy: six apps behind one HAProxy. The mean told
+/// over the run is within 15 % of the truth of the same run; a machine too busy to be measured gets a
+/// second chance.
+#[tokio::test]
+async fn the_wait_that_is_told_is_the_wait_that_was() {
+    let mut last = String::new();
+    for _ in 0..3 {
+        let rows = measure().await;
+        last = rows.iter().map(Row::line).collect::<Vec<_>>().join("\n");
+        if rows.iter().all(Row::is_true) {
+            return;
+        }
+    }
+    panic!("never within 15 %:\n{last}");
+}
+
+struct Row {
+    name: String,
+    truth: f64,
+    told: f64,
+    says: String,
+    blind: bool,
+}
+
+impl Row {
+    /// A fifth of a millisecond is what a thread needs to wake up on a busy machine.
+    fn is_true(&self) -> bool {
+        assert!(!self.blind || !self.says.contains("in the proxy"), "{}", self.says);
+        (self.told - self.truth).abs() <= self.truth * 0.15 + 0.2
+    }
+
+    fn line(&self) -> String {
+        let off = (self.told / self.truth - 1.0) * 100.0;
+        format!(
+            "{:<24} truth {:>7.2} ms  told {:>7.2} ms  {off:>+5.1} %  {}",
+            self.name, self.truth, self.told, self.says
+        )
+    }
+}
+
+async fn measure() -> Vec<Row> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let port = lab::free_port().unwrap();
+    let mut front = format!(
+        "frontend front\n    bind 127.0.0.1:{port}\n    http-request set-header X-Request-Start t=%[date(0,us)]\n"
+    );
+    let (mut backends, mut apps) = (String::new(), Vec::new());
+    for (at, (work, rate)) in LOADS.iter().flat_map(|load| [load, load]).enumerate() {
+        let app = App::start(Duration::from_millis(*work), &stop);
+        let limit = if at % 2 == 0 { "" } else { " maxconn 1" };
+        front.push_str(&format!("    use_backend b{at} if {{ path /{at} }}\n"));
+        backends += &format!("backend b{at}\n    server one {}{limit}\n", app.address);
+        let name = format!("{work} ms, {rate}/s{limit}");
+        apps.push((app, name, limit.is_empty()));
+    }
+    let proxy = lab::haproxy::start(&(front + &backends)).unwrap();
+    for (at, (_, rate)) in LOADS.iter().flat_map(|load| [load, load]).enumerate() {
+        arrivals(port, at, *rate, &stop);
+    }
+    let (began, store) = watch(&proxy.socket_url()).await;
+    stop.store(true, Ordering::Relaxed);
+    let rows = apps.into_iter().enumerate().map(|(at, (app, name, blind))| {
+        let id: TargetId = format!("edge/b{at}").parse().unwrap();
+        let course = store.0.course(&id, Metric::Resource(Resource::RequestQueue)).unwrap();
+        let told: Vec<(Timestamp, f64)> =
+            course.points().filter_map(|(at, value)| Some((at, value?))).collect();
+        // Each value tells of the ten seconds before it: so does its truth.
+        let told = &told[told.len() - MEASURED..];
+        let truth = told.iter().map(|(at, _)| {
+            let end = began + Duration::from_secs_f64(at.seconds_since(START));
+            app.mean_between(end.checked_sub(Duration::from_secs(10)).unwrap(), end)
+        });
+        let truth = truth.sum::<f64>() / told.len() as f64;
+        let told = told.iter().map(|(_, value)| value).sum::<f64>() / told.len() as f64;
+        let says = store.1.iter().find(|(row, _)| *row == id).unwrap().1.clone();
+        TcpStream::connect(app.address).ok();
+        Row { name, truth, told, says, blind }
+    });
+    rows.collect()
+}
+
+/// Polls and judges once a second; the store, and what was said last of each row.
+async fn watch(url: &str) -> (Instant, (Store, Vec<(TargetId, String)>)) {
+    let spec = TargetSpec::new(TargetId::parse("edge").unwrap(), "haproxy").with_url(url);
+    let mut sources: Vec<Box<dyn Source>> = vec![
+        Box::new(HostSource::new(TargetId::parse("bastion").unwrap())),
+        Box::new(HaproxySource::new(&spec).unwrap()),
+    ];
+    let info = |id: &str, kind: &str, endpoint: String| TargetInfo {
+        id: TargetId::parse(id).unwrap(),
+        kind: kind.into(),
+        endpoint,
+        every: Duration::from_secs(1),
+        timeout: Duration::from_secs(3),
+        slow_after: Duration::from_secs(1),
+    };
+    let mut store =
+        Store::new([info("bastion", "host", "host".into()), info("edge", "haproxy", spec.endpoint())]);
+    let mut judge = Judge::new(Thresholds::default(), []);
+    let began = now();
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut said = Vec::new();
+    for _ in 0..=WARM + MEASURED {
+        ticks.tick().await;
+        let at = START.plus(began.elapsed());
+        for source in &mut sources {
+            store.take(at, source.poll().await.pop().unwrap());
+        }
+        let (judgement, _) = judge.judge(&mut store, at);
+        said = judgement
+            .resources
+            .iter()
+            .filter(|it| it.resource == Resource::RequestQueue)
+            .map(|it| (it.target.clone(), it.says.clone()))
+            .collect();
+    }
+    (began, (store, said))
+}
