@@ -14,11 +14,13 @@ mod judge;
 mod memory;
 mod network;
 mod proxy_backends;
+mod proxy_process;
 mod queue_backlog;
 mod replication;
 mod request_queue;
 mod root_blocker;
 mod slow_queries;
+mod slow_server;
 mod steady;
 mod target_answer;
 
@@ -44,6 +46,8 @@ pub const DETECTORS: &[Detector] = &[
     target_answer::detect,
     request_queue::detect,
     proxy_backends::detect,
+    proxy_process::detect,
+    slow_server::detect,
     cpu::detect,
     memory::detect,
     disk::detect,

@@ -250,6 +250,23 @@ async fn what_nobody_can_see_is_unknown() {
     assert!(state.says.contains("no limit (maxconn) on web1"), "{}", state.says);
 }
 
+/// Two equals, one of them ten times slower: the backend is named by its slow server.
+#[tokio::test]
+async fn one_slow_server_among_its_equals_is_named() {
+    let (quick, slow) = (App::start(Duration::from_millis(5)), App::start(Duration::from_millis(120)));
+    let port = lab::free_port().unwrap();
+    let servers = format!("    server web1 {}\n    server web2 {}\n", quick.address, slow.address);
+    let proxy = lab::haproxy::start(&front(port, &servers)).unwrap();
+    let _load = Load::start(port, 6);
+    let seen =
+        judge_until(&proxy.socket_url(), |it| it.findings.iter().any(|it| it.rule == "server_slow")).await;
+    let found = seen.findings.iter().find(|it| it.rule == "server_slow").unwrap();
+    assert!(found.says.starts_with("web2 answers in"), "{}", found.says);
+    // A warning of itself, and as bad as the requests that wait for it.
+    assert!(found.target.as_str() == "edge/app" && found.severity >= Severity::Warning);
+    assert!(!seen.findings.iter().any(|it| it.rule == "proxy_full"), "{:?}", seen.findings);
+}
+
 /// The first number of a sentence, in ms.
 fn milliseconds(says: &str) -> f64 {
     let mut words = says.split_whitespace();
