@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio::sync::mpsc;
 
@@ -32,7 +32,13 @@ pub trait Action: Send + Sync {
 
 /// How the operator holds a running act: go on, pause, stop.
 #[derive(Clone, Debug, Default)]
-pub struct StopFlag(Arc<AtomicU8>);
+pub struct StopFlag(Arc<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    state: AtomicU8,
+    hurried: AtomicBool,
+}
 
 impl StopFlag {
     const PAUSED: u8 = 1;
@@ -40,25 +46,36 @@ impl StopFlag {
 
     /// Ends the act at the next safe point; what is done stays done.
     pub fn stop(&self) {
-        self.0.store(Self::STOPPED, Ordering::Relaxed);
+        self.0.state.store(Self::STOPPED, Ordering::Relaxed);
     }
 
     /// Holds the act, or lets it go on; a stopped act stays stopped.
     pub fn pause(&self, paused: bool) {
         let (from, to) = if paused { (0, Self::PAUSED) } else { (Self::PAUSED, 0) };
         // Losing the race means it was stopped or already so: both are what was wanted.
-        self.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).ok();
+        self.0.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).ok();
+    }
+
+    /// Asks for full pace, whatever others feel; or no longer.
+    pub fn hurry(&self, full: bool) {
+        self.0.hurried.store(full, Ordering::Relaxed);
+    }
+
+    /// Whether full pace was asked for while it runs.
+    #[must_use]
+    pub fn is_hurried(&self) -> bool {
+        self.0.hurried.load(Ordering::Relaxed)
     }
 
     /// Whether it should end.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Self::STOPPED
+        self.0.state.load(Ordering::Relaxed) == Self::STOPPED
     }
 
     /// Whether it should wait.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Self::PAUSED
+        self.0.state.load(Ordering::Relaxed) == Self::PAUSED
     }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::clear::{End, Facts, Guard, Preview, Probe, Server, Sweep, Tally, ping_for_ever};
+use super::clear::{Back, End, Facts, Guard, Preview, Probe, Server, Sweep, Tally, ping_for_ever};
 use super::plan_id::plan_id;
 use super::{Action, ProgressSink, StopFlag};
 use crate::config::TargetSpec;
 use crate::journal::Intended;
 use crate::model::words::{bytes, count, span};
 use crate::model::{
-    Confirm, Intent, Namespace, Outcome, OutcomeKind, Plan, PlanId, PlanLine, Progress, Refusal, SafeText,
-    StepResult,
+    Clearing, Confirm, Intent, Namespace, Outcome, OutcomeKind, Pace, Plan, PlanId, PlanLine, Progress,
+    Refusal, SafeText, StepResult,
 };
 
 /// A clear of more keys than this is confirmed by typing the target's name.
@@ -34,9 +34,11 @@ impl RedisActions {
         Self { spec: spec.clone() }
     }
 
-    fn namespace<'a>(&self, intent: &'a Intent) -> Result<&'a Namespace, Refusal> {
+    fn namespace<'a>(&self, intent: &'a Intent) -> Result<(&'a Namespace, &'a Clearing), Refusal> {
         match intent {
-            Intent::ClearNamespace { target, namespace } if *target == self.spec.id => Ok(namespace),
+            Intent::ClearNamespace { target, namespace, how } if *target == self.spec.id => {
+                Ok((namespace, how))
+            }
             Intent::ClearNamespace { target, .. } => {
                 Err(Refusal::refused(&format!("meant for {target}, not for {}", self.spec.id)))
             }
@@ -45,7 +47,7 @@ impl RedisActions {
     }
 
     async fn look(&self, intent: &Intent) -> Result<Plan, Refusal> {
-        let namespace = self.namespace(intent)?;
+        let (namespace, _) = self.namespace(intent)?;
         let guard = Guard::new(&self.spec, namespace).map_err(|why| Refusal::refused(&why))?;
         let failed = |why: String| Refusal::failed(&format!("cannot look at {}: {why}", self.spec.id));
         let server = Server::new(&self.spec).map_err(failed)?;
@@ -98,8 +100,8 @@ impl RedisActions {
 
     async fn clear(&self, plan: &Plan, progress: ProgressSink, stop: StopFlag) -> Outcome {
         let ended = |kind, says: &str| Outcome::new(plan.id.clone(), kind, says);
-        let namespace = match self.namespace(&plan.intent) {
-            Ok(namespace) => namespace,
+        let (namespace, how) = match self.namespace(&plan.intent) {
+            Ok(wanted) => wanted,
             Err(refusal) => return ended(refusal.kind, refusal.says.as_str()),
         };
         let guard = match Guard::new(&self.spec, namespace) {
@@ -110,38 +112,72 @@ impl RedisActions {
             let server = Server::new(&self.spec)?;
             let mut connection = server.open().await?;
             let facts = Facts::read(&mut connection).await?;
-            Ok::<_, String>((connection, server.open().await?, facts))
+            Ok::<_, String>((server, connection, facts))
         };
-        let (mut connection, second, facts) = match opened.await {
+        let (server, connection, facts) = match opened.await {
             Ok(opened) => opened,
             Err(why) => return ended(OutcomeKind::Failed, &format!("nothing was cleared: {why}")),
         };
         if identity(namespace, &facts) != plan.identity {
             return ended(OutcomeKind::Refused, "nothing was cleared: another server answers there now");
         }
-        let (probe, began, mut tally) = (Probe::default(), Instant::now(), Tally::default());
-        let mut told: Option<Instant> = None;
-        let id = plan.id.clone();
-        let end = {
-            let (seen, touches) = (probe.clone(), plan.touches);
-            let mut report = move |tally: &Tally| {
-                if told.is_some_and(|at| at.elapsed() < Duration::from_millis(100)) {
-                    return;
-                }
-                told = Some(Instant::now());
-                let says = running(tally, touches, began.elapsed(), seen.slowest());
-                // Nobody reading is no reason to wait.
-                progress.try_send(Progress { plan: id.clone(), share: tally.share, says }).ok();
-            };
-            let pattern = namespace.pattern();
-            let mut sweep =
-                Sweep { guard: &guard, pattern: &pattern, probe: &probe, stop: &stop, report: &mut report };
-            tokio::select! {
-                end = sweep.run(&mut connection, &mut tally) => end,
-                () = ping_for_ever(second, probe.clone()) => End::Stopped,
-            }
+        let (probe, began) = (Probe::default(), Instant::now());
+        let sweep = Sweep {
+            guard,
+            pattern: namespace.pattern(),
+            keys: facts.keys,
+            probe: probe.clone(),
+            stop,
+            report: report(plan, began, &probe, progress),
+        };
+        let (end, tally) = tokio::select! {
+            ended = on_a_thread(server, sweep, how.pace) => ended,
+            () = ping_for_ever(connection, probe.clone()) => (End::Stopped, Tally::default()),
         };
         outcome(plan.id.clone(), &end, &tally, began.elapsed(), probe.slowest())
+    }
+}
+
+/// Tells of the progress, ten times a second.
+fn report(
+    plan: &Plan,
+    began: Instant,
+    probe: &Probe,
+    progress: ProgressSink,
+) -> Box<dyn FnMut(&Tally) + Send> {
+    let (id, touches, probe) = (plan.id.clone(), plan.touches, probe.clone());
+    let mut told: Option<Instant> = None;
+    Box::new(move |tally| {
+        if told.is_some_and(|at| at.elapsed() < Duration::from_millis(100)) {
+            return;
+        }
+        told = Some(Instant::now());
+        let says = running(tally, touches, began.elapsed(), probe.slowest());
+        // Nobody reading is no reason to wait.
+        progress.try_send(Progress { plan: id.clone(), share: tally.share, says }).ok();
+    })
+}
+
+/// Sweeps on a thread of its own; should nobody wait for it any more, it stops after its batch.
+async fn on_a_thread(server: Server, mut sweep: Sweep, pace: Pace) -> (End, Tally) {
+    let _stops = StopWhenDropped(sweep.stop.clone());
+    let swept = tokio::task::spawn_blocking(move || {
+        let mut tally = Tally::default();
+        let end = match server.wire() {
+            Ok(mut wire) => sweep.run(&mut wire, pace, &mut tally),
+            Err(why) => End::Broke(why),
+        };
+        (end, tally)
+    });
+    swept.await.unwrap_or_else(|_| (End::Broke("an internal error".into()), Tally::default()))
+}
+
+/// Stops an act whose future is dropped, for its thread would go on.
+struct StopWhenDropped(StopFlag);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }
 
@@ -198,8 +234,8 @@ fn lines(namespace: &Namespace, preview: &Preview) -> Vec<PlanLine> {
     if let Some(mean) = preview.mean_bytes {
         lines.push(PlanLine::new("frees", &format!("about {}", bytes(mean * keys as f64))));
     }
-    // Half the pace of an unhurried look, and every key is walked past twice.
-    let takes = preview.total as f64 / (preview.pace.max(1.0) * 0.5) * 2.0;
+    // Half the pace of an unhurried look.
+    let takes = preview.total as f64 / (preview.pace.max(1.0) * 0.5);
     lines.push(PlanLine::new(
         "takes",
         &format!("about {}; it can be paused and stopped", span(takes.max(0.01))),
@@ -246,13 +282,30 @@ fn warnings(guard: &Guard, facts: &Facts, preview: &Preview) -> Vec<SafeText> {
 
 fn running(tally: &Tally, touches: u64, took: Duration, slowest: Duration) -> SafeText {
     let pace = tally.deleted as f64 / took.as_secs_f64().max(1e-3);
-    let phase = if tally.back.is_some() { "; looking once more" } else { "" };
+    let phase = match (tally.held, tally.back, tally.braked) {
+        (Some(why), ..) => format!("; held: {why}"),
+        (None, Some(_), _) => "; looking once more".into(),
+        (None, None, true) => "; slowed down, others feel it".into(),
+        (None, None, false) => String::new(),
+    };
     SafeText::new(&format!(
         "{} of about {} keys, {pace:.0}/s, slowest PING {:.1} ms{phase}",
         count(tally.deleted),
         count(touches.max(tally.matched)),
         slowest.as_secs_f64() * 1e3
     ))
+}
+
+/// What the second look found, and how far it looked.
+fn again(back: Back) -> String {
+    match (back.keys, back.among) {
+        (0, None) => "; none is left".into(),
+        (0, Some(among)) => format!("; none is left among {} keys looked at again", count(among)),
+        (keys, None) => format!("; {} came back since", count(keys)),
+        (keys, Some(among)) => {
+            format!("; {} of {} keys looked at again came back since", count(keys), count(among))
+        }
+    }
 }
 
 fn outcome(plan: PlanId, end: &End, tally: &Tally, took: Duration, slowest: Duration) -> Outcome {
@@ -267,10 +320,7 @@ fn outcome(plan: PlanId, end: &End, tally: &Tally, took: Duration, slowest: Dura
             let gone = tally.matched.saturating_sub(tally.deleted);
             let gone =
                 if gone > 0 { format!("; {} had gone by themselves", count(gone)) } else { String::new() };
-            let back = match tally.back {
-                Some(0) | None => "; none is left".to_owned(),
-                Some(back) => format!("; {} came back since", count(back)),
-            };
+            let back = again(tally.back.unwrap_or_default());
             let says = format!("{done}{gone}{back}; {felt}");
             let kind = if tally.matched == 0 { OutcomeKind::NothingToDo } else { OutcomeKind::Done };
             (kind, says.clone(), StepResult::Done(SafeText::new(&says)))

@@ -13,7 +13,7 @@ use super::run::{config, env, quiet_config, runtime};
 use super::signal;
 use crate::config::{Config, find};
 use crate::journal::{Author, Journal, actor};
-use crate::model::{BackendKey, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText};
+use crate::model::{BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText};
 use crate::shell::clock;
 use crate::shell::perform::{Hands, StopFlag};
 
@@ -68,7 +68,8 @@ fn namespace(config: &Config, args: &ClearArgs) -> Result<Intent, Refusal> {
             format!("{} has no namespace {:?} in the config; it has {names}", args.target, args.namespace);
         return Err(Refusal::refused(&says));
     };
-    Ok(Intent::ClearNamespace { target: args.target.clone(), namespace: namespace.clone() })
+    let how = Clearing { pace: args.pace.into(), ..Clearing::default() };
+    Ok(Intent::ClearNamespace { target: args.target.clone(), namespace: namespace.clone(), how })
 }
 
 /// Marks a deploy: nothing is asked, for it is made for scripts and touches no target.

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::lab::LabArgs;
 use crate::config::{Flags, parse_duration};
-use crate::model::{TargetId, Timestamp};
+use crate::model::{Pace, TargetId, Timestamp};
 
 /// A terminal war room: which resource is under pressure, what caused it, and which key fixes it
 #[derive(Clone, Debug, Parser)]
@@ -153,6 +153,24 @@ pub struct KillArgs {
     pub consent: Consent,
 }
 
+/// How fast a clear goes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PaceArg {
+    /// A good half of the server's time at most; slower when others feel it
+    Gentle,
+    /// As fast as the server goes
+    Full,
+}
+
+impl From<PaceArg> for Pace {
+    fn from(pace: PaceArg) -> Self {
+        match pace {
+            PaceArg::Gentle => Self::Gentle,
+            PaceArg::Full => Self::Full,
+        }
+    }
+}
+
 /// `clear`.
 #[derive(Clone, Debug, Args)]
 pub struct ClearArgs {
@@ -161,6 +179,9 @@ pub struct ClearArgs {
     /// The cache
     #[arg(long, value_name = "T", value_parser = target)]
     pub target: TargetId,
+    /// How fast: gently, so that others hardly feel it, or as fast as the server goes
+    #[arg(long, value_enum, default_value = "gentle")]
+    pub pace: PaceArg,
     /// Asking and printing.
     #[command(flatten)]
     pub consent: Consent,

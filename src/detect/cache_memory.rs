@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{Assessment, View};
-use crate::model::{CacheSample, Intent, Namespace, NamespaceSample, Remedy, Resource, Severity, TargetId};
+use crate::model::{
+    CacheSample, Clearing, Intent, Namespace, NamespaceSample, Remedy, Resource, Severity, TargetId,
+};
 use crate::store::CacheRates;
 
 /// A namespace smaller than this share of the keys is not worth clearing to make room.
@@ -96,7 +98,10 @@ fn make_room(id: &TargetId, namespaces: &[NamespaceSample]) -> Option<Remedy> {
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     let namespace = Namespace::parse(greatest.name.as_str(), greatest.prefix.as_str(), false).ok()?;
     let says = format!("clear {}: about {} of the keys", namespace.name, percent(share));
-    Some(Remedy { intent: Some(Intent::ClearNamespace { target: id.clone(), namespace }), says })
+    Some(Remedy {
+        intent: Some(Intent::ClearNamespace { target: id.clone(), namespace, how: Clearing::default() }),
+        says,
+    })
 }
 
 fn percent(share: f64) -> String {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendKey, Namespace, TargetId, Timestamp};
+use super::{BackendKey, Clearing, Namespace, TargetId, Timestamp};
 
 /// One wish, named precisely enough that nothing else can be hit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub enum Intent {
         target: TargetId,
         /// The namespace, as configured.
         namespace: Namespace,
+        /// How, and which of its keys.
+        #[serde(default)]
+        how: Clearing,
     },
     /// Write down that a deploy happens now.
     MarkDeploy {
@@ -76,8 +79,8 @@ impl Intent {
                 "warroom kill --target {target} --pid {} --started {} --cancel",
                 backend.pid, backend.started
             ),
-            Self::ClearNamespace { target, namespace } => {
-                format!("warroom clear {} --target {target}", shell_word(&namespace.name))
+            Self::ClearNamespace { target, namespace, how } => {
+                format!("warroom clear {} --target {target}{}", shell_word(&namespace.name), how.flags())
             }
             Self::MarkDeploy { label, .. } => format!("warroom mark {}", shell_word(label)),
         }

@@ -2,6 +2,7 @@
 //! no clock, no socket, no screen, no runtime. Every other folder may import this one.
 
 mod cache;
+mod clearing;
 mod database;
 mod doctor;
 mod fact;
@@ -19,6 +20,7 @@ mod time;
 pub mod words;
 
 pub use cache::{CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SlowCommand};
+pub use clearing::{Clearing, Pace, Way};
 pub use database::{
     Backend, BackendState, DatabaseSample, DatabaseTotals, PreparedTransaction, Replica, Wait,
 };

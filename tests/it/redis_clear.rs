@@ -14,7 +14,7 @@ use warroom::config::TargetSpec;
 use warroom::journal::{Author, Intended, Journal};
 use warroom::lab;
 use warroom::model::{
-    Confirm, Intent, Namespace, Outcome, OutcomeKind, Plan, Progress, Refusal, TargetId, Timestamp,
+    Clearing, Confirm, Intent, Namespace, Outcome, OutcomeKind, Plan, Progress, Refusal, TargetId, Timestamp,
 };
 
 use super::redis::{client, run};
@@ -32,7 +32,7 @@ fn target(url: &str, namespaces: &[(&str, &str, bool)]) -> TargetSpec {
 
 fn intent(spec: &TargetSpec, name: &str) -> Intent {
     let namespace = spec.namespaces.iter().find(|namespace| namespace.name == name).unwrap().clone();
-    Intent::ClearNamespace { target: spec.id.clone(), namespace }
+    Intent::ClearNamespace { target: spec.id.clone(), namespace, how: Clearing::default() }
 }
 
 async fn plan(spec: &TargetSpec, name: &str) -> Result<Plan, Refusal> {

@@ -4,11 +4,13 @@
 mod guard;
 mod pace;
 mod preview;
+mod probe;
 mod server;
 mod sweep;
+mod wire;
 
 pub(super) use guard::Guard;
-pub(super) use pace::{Probe, ping_for_ever};
 pub(super) use preview::Preview;
+pub(super) use probe::{Probe, ping_for_ever};
 pub(super) use server::{Facts, Server};
-pub(super) use sweep::{End, Sweep, Tally};
+pub(super) use sweep::{Back, End, Sweep, Tally};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, Value};
 
+use super::wire::Wire;
 use crate::config::TargetSpec;
 use crate::model::Timestamp;
 
@@ -41,16 +42,38 @@ impl Server {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
-        let told = |error: &RedisError| match error.kind() {
-            ErrorKind::AuthenticationFailed => format!("{} refused the user or password", self.endpoint),
-            _ => format!("no connection to {}: {}", self.endpoint, in_words(error)),
-        };
-        let mut connection =
-            self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(|e| told(&e))?;
+        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        let mut connection = connection.map_err(|error| self.in_words(&error))?;
         let mut name = redis::pipe();
         name.cmd("CLIENT").arg("SETNAME").arg("warroom-clear");
-        connection.send_packed_commands(&name, 0, 1).await.map_err(|error| told(&error))?;
+        connection.send_packed_commands(&name, 0, 1).await.map_err(|error| self.in_words(&error))?;
         Ok(connection)
+    }
+
+    /// Opens a connection that blocks, for a thread of its own; do not call it on the runtime.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(in crate::actions) fn wire(&self) -> Result<Wire, String> {
+        let open = || {
+            let connection = self.client.get_connection_with_timeout(self.timeout)?;
+            connection.set_read_timeout(Some(self.timeout))?;
+            connection.set_write_timeout(Some(self.timeout))?;
+            Ok(connection)
+        };
+        let mut wire = open().map(Wire::new).map_err(|error| self.in_words(&error))?;
+        wire.put(&[b"CLIENT", b"SETNAME", b"warroom-clear"]);
+        wire.send()?;
+        // Whoever may not name a connection may still clear.
+        wire.answer()?;
+        Ok(wire)
+    }
+
+    fn in_words(&self, error: &RedisError) -> String {
+        match error.kind() {
+            ErrorKind::AuthenticationFailed => format!("{} refused the user or password", self.endpoint),
+            _ => format!("no connection to {}: {}", self.endpoint, in_words(error)),
+        }
     }
 }
 
@@ -64,7 +87,7 @@ pub(super) async fn ask(
     if values.len() == questions.len() { Ok(values) } else { Err("an answer is missing".into()) }
 }
 
-fn in_words(error: &RedisError) -> String {
+pub(super) fn in_words(error: &RedisError) -> String {
     if error.is_timeout() {
         "no answer in time".into()
     } else if error.is_connection_refusal() {

@@ -5,7 +5,7 @@ use crate::app::{
     App, Cell, Command, Effect, Input, LabAsk, MenuItem, Overlay, Pick, Place, RowKey, Tab, about, detail,
     table,
 };
-use crate::model::{Intent, Severity};
+use crate::model::{Clearing, Intent, Severity};
 
 /// Carries a command out, with its argument where the palette gave one.
 pub(super) fn run(app: &mut App, command: Command, argument: Option<&str>) -> Done {
@@ -188,14 +188,15 @@ fn clear(app: &mut App, argument: Option<&str>) -> Done {
     match (&open[..], all.len()) {
         ([], _) => Err(protected(&all.iter().map(|(_, it)| it.name.as_str()).collect::<Vec<_>>().join(", "))),
         ([(target, namespace)], count) if count == 1 || app.settings.namespaces.len() == count => {
-            let intent = Intent::ClearNamespace { target: target.clone(), namespace: namespace.clone() };
-            confirm::open(app, intent)
+            let how = Clearing::default();
+            let (target, namespace) = (target.clone(), namespace.clone());
+            confirm::open(app, Intent::ClearNamespace { target, namespace, how })
         }
         _ => {
             let items = all.into_iter().map(|(target, namespace)| MenuItem {
                 says: format!("{} on {target}, keys {}*", namespace.name, namespace.prefix),
                 why_not: namespace.protected.then(|| protected(&namespace.name)),
-                pick: Pick::Intent(Intent::ClearNamespace { target, namespace }),
+                pick: Pick::Intent(Intent::ClearNamespace { target, namespace, how: Clearing::default() }),
             });
             let items = items.collect();
             menu::open(app, "Clear a cache namespace", items)

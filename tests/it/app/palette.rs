@@ -21,7 +21,7 @@ fn run(bench: &mut Bench, line: &str) -> Vec<Effect> {
 fn names_with_their_arguments() {
     let mut bench = Bench::new();
     let effects = run(&mut bench, "clear templates");
-    let [Effect::Plan(_, Intent::ClearNamespace { target, namespace })] = &effects[..] else {
+    let [Effect::Plan(_, Intent::ClearNamespace { target, namespace, .. })] = &effects[..] else {
         panic!("{effects:?}")
     };
     assert_eq!((target, namespace.name.as_str()), (&id("cache"), "templates"));

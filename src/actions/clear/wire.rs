@@ -1,0 +1,88 @@
+//! The connection a sweep works on: commands packed by hand into one buffer, one write and one turn of the
+//! server a batch. It blocks, on a thread of its own: the runtime's timer is too coarse for the rests a
+//! sweep takes, and every wake-up of a task would cost more than the server needs for a batch.
+
+use std::io::Write;
+use std::time::Duration;
+
+use redis::{Connection, Value};
+use tokio::time::Instant;
+
+use super::server::{in_words, refused};
+
+/// One connection and what is about to be sent on it.
+pub(in crate::actions) struct Wire {
+    connection: Connection,
+    out: Vec<u8>,
+}
+
+impl Wire {
+    /// Takes over an open connection.
+    pub(super) const fn new(connection: Connection) -> Self {
+        Self { connection, out: Vec::new() }
+    }
+
+    /// Adds a command to what is about to be sent.
+    pub(super) fn put(&mut self, words: &[&[u8]]) {
+        // Writing into memory cannot fail.
+        write!(self.out, "*{}\r\n", words.len()).ok();
+        for word in words {
+            write!(self.out, "${}\r\n", word.len()).ok();
+            self.out.extend_from_slice(word);
+            self.out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Sends what was put.
+    ///
+    /// # Errors
+    /// A fragment: the connection broke.
+    pub(super) fn send(&mut self) -> Result<(), String> {
+        let sent = self.connection.send_packed_command(&self.out);
+        self.out.clear();
+        sent.map_err(|error| in_words(&error))
+    }
+
+    /// The next answer; the server's refusal is one too.
+    ///
+    /// # Errors
+    /// A fragment: the connection broke, or no answer came in time.
+    pub(super) fn answer(&mut self) -> Result<Value, String> {
+        loop {
+            match self.connection.recv_response() {
+                Ok(Value::Push { .. }) => {}
+                Ok(value) => return Ok(value),
+                Err(error) => return Err(in_words(&error)),
+            }
+        }
+    }
+
+    /// One command, one answer that is not a refusal.
+    ///
+    /// # Errors
+    /// A fragment: the connection broke, or why the server refused.
+    pub(super) fn ask(&mut self, words: &[&[u8]]) -> Result<Value, String> {
+        self.put(words);
+        self.send()?;
+        let value = self.answer()?;
+        match refused(std::slice::from_ref(&value)) {
+            Some(why) => Err(why),
+            None => Ok(value),
+        }
+    }
+
+    /// Measures the way there and back: the median of ten PINGs.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(super) fn baseline(&mut self) -> Result<Duration, String> {
+        let mut took = Vec::with_capacity(10);
+        for _ in 0..10 {
+            let began = Instant::now();
+            self.ask(&[b"PING"])?;
+            took.push(began.elapsed());
+        }
+        took.sort_unstable();
+        Ok(took.get(took.len() / 2).copied().unwrap_or_default())
+    }
+}
