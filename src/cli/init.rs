@@ -84,7 +84,7 @@ fn text(targets: &[TargetSpec]) -> String {
         });
     }
     out.push_str(
-        "\n# [[target]]\n# id = \"jobs\"\n# kind = \"rq\"            # or celery, sidekiq, redis_list, redis_stream\n\
+        "\n# [[target]]\n# id = \"jobs\"\n# kind = \"rq\"            # or celery, sidekiq, bullmq, redis_list …\n\
          # url = \"redis://127.0.0.1:6379/1\"\n# queues = [\"default\"]   # left out: every queue found\n\n\
          # [[target]]\n# id = \"edge\"\n# kind = \"haproxy\"\n\
          # url = \"unix:/run/haproxy/admin.sock\"   # or http://HOST:PORT/;csv, tcp://HOST:PORT\n\n\

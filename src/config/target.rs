@@ -34,7 +34,7 @@ fn takes(kind: &str) -> Takes {
         "node_exporter" => (&[], &["http://", "https://"], false),
         "postgres" => (&["slow_after"], &["postgres://", "postgresql://"], true),
         "redis" => (&["namespace"], REDIS, false),
-        "celery" => (&["queues", "prefix"], REDIS, false),
+        "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => (&["queues", "prefix"], REDIS, false),
         kind if QUEUE_KINDS.contains(&kind) => (&["queues"], REDIS, false),
         "haproxy" => (&[], &["http://", "https://", "unix:", "tcp://"], false),
         _ => (&[], &[""], false),

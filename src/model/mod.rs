@@ -36,7 +36,7 @@ pub use plan::{
     Actor, Confirm, Gentler, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
 };
 pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState};
-pub use queue::{QUEUE_KINDS, Queue, QueueAge, QueueSample, SharedCounts};
+pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SharedCounts};
 pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};
 pub use resource::Resource;
 pub use text::SafeText;

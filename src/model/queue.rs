@@ -5,7 +5,19 @@ use serde::{Deserialize, Serialize};
 use super::{Missing, SafeText};
 
 /// Kinds of target that answer for worker queues.
-pub const QUEUE_KINDS: &[&str] = &["rq", "celery", "sidekiq", "redis_list", "redis_stream"];
+pub const QUEUE_KINDS: &[&str] = &[
+    "rq",
+    "celery",
+    "sidekiq",
+    "bullmq",
+    "dramatiq",
+    "arq",
+    "resque",
+    "asynq",
+    "laravel",
+    "redis_list",
+    "redis_stream",
+];
 
 /// One raw sample of all queues of a target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,7 +36,7 @@ pub struct QueueSample {
 }
 
 /// Counts that belong to all queues of a target together. What is counted by queue is `None` here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SharedCounts {
     /// Jobs taken and not finished.
@@ -35,6 +47,8 @@ pub struct SharedCounts {
     pub scheduled: Option<u64>,
     /// Of those, jobs whose time has passed.
     pub overdue: Option<u64>,
+    /// How long the longest overdue of them has been, seconds.
+    pub overdue_for: Option<f64>,
     /// Failed jobs that will be tried again.
     pub retry: Option<u64>,
     /// Failed jobs that will not.
@@ -53,6 +67,7 @@ impl SharedCounts {
         queue.orphaned = queue.orphaned.or(self.orphaned);
         queue.scheduled = queue.scheduled.or(self.scheduled);
         queue.overdue = queue.overdue.or(self.overdue);
+        queue.overdue_for = queue.overdue_for.or(self.overdue_for);
         queue.retry = queue.retry.or(self.retry);
         queue.dead = queue.dead.or(self.dead);
         queue.processed = queue.processed.or(self.processed);
@@ -79,10 +94,14 @@ pub struct Queue {
     pub scheduled: Option<u64>,
     /// Of those, jobs whose time has passed: the scheduler is behind or dead.
     pub overdue: Option<u64>,
+    /// How long the longest overdue of them has been, seconds.
+    pub overdue_for: Option<f64>,
     /// Failed jobs that will be tried again.
     pub retry: Option<u64>,
     /// Failed jobs that will not.
     pub dead: Option<u64>,
+    /// Jobs ever put in, cumulative, where the technology counts them.
+    pub added: Option<u64>,
     /// Jobs ever taken out of the queue, cumulative, where the technology counts them.
     pub processed: Option<u64>,
     /// Jobs ever failed, cumulative.
@@ -95,6 +114,24 @@ pub struct Queue {
     pub stale_workers: Option<u32>,
     /// Held back by an operator.
     pub paused: Option<bool>,
+    /// The job that has been worked on for the longest, where that is told.
+    pub longest: Option<NotedJob>,
+    /// The job handed out most often without having been finished, where that is told.
+    pub returning: Option<NotedJob>,
+}
+
+/// A job that stands out among those of its queue.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NotedJob {
+    /// Its class or function, else its id; never its arguments.
+    pub name: SafeText,
+    /// Who has it; empty where that is not told.
+    pub worker: SafeText,
+    /// How long it has been worked on, seconds.
+    pub running: Option<f64>,
+    /// How often it has been handed out.
+    pub tries: Option<u64>,
 }
 
 /// Age of the oldest waiting job, seconds, and how well it is known.

@@ -40,6 +40,25 @@ impl ServerClock {
         self.now().map_or_else(|| "-inf".to_owned(), |now| now.as_seconds().to_string())
     }
 
+    /// As [`Self::score`], in milliseconds.
+    pub(super) fn score_millis(&self) -> String {
+        self.now().map_or_else(|| "-inf".to_owned(), |now| (now.as_micros() / 1_000).to_string())
+    }
+
+    /// How long ago a job was due, seconds, by the earliest `(member, score)` of a sorted set whose
+    /// scores are times, `unit` of them a second; `None` when its time is still to come.
+    pub(super) fn overdue(&self, first: &Value, unit: f64) -> Option<f64> {
+        let due: f64 = resp::text(resp::list(first).get(1)?)?.parse().ok()?;
+        #[expect(clippy::cast_precision_loss, reason = "a time of this century in seconds is exact")]
+        let now = self.now()?.as_micros() as f64 / 1e6;
+        Some(now - due / unit).filter(|late| *late > 0.0)
+    }
+
+    /// Seconds since `at`, never negative.
+    pub(super) fn since(&self, at: Timestamp) -> Option<f64> {
+        self.now().map(|now| now.seconds_since(at).max(0.0))
+    }
+
     /// The age of something put in at `since`; a clock that runs ahead makes no negative age.
     pub(super) fn age(&self, since: Timestamp) -> QueueAge {
         match self.now() {
@@ -129,6 +148,21 @@ fn from_number(number: f64) -> Option<Timestamp> {
     Some(Timestamp::from_micros(micros as i64))
 }
 
+/// Base64 with the usual alphabet, padded.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let at = |n: usize| u32::from(chunk.get(n).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for (n, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            let letter = LETTERS[(bits >> shift & 63) as usize];
+            out.push(if n <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +183,13 @@ mod tests {
         }
         assert_eq!(from_text("17"), None);
         assert_eq!(from_text("soon"), None);
+    }
+
+    #[test]
+    fn base64_is_padded() {
+        for (text, code) in [("mail", "bWFpbA=="), ("", ""), ("a", "YQ=="), ("ab", "YWI="), ("abc", "YWJj")] {
+            assert_eq!(base64(text.as_bytes()), code);
+        }
     }
 
     #[tokio::test(start_paused = true)]

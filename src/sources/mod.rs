@@ -1,15 +1,22 @@
 //! Ask and answer: one folder a kind. Reads only; knows config and model, never a sibling, a store or an action.
 
+mod arq;
+mod asynq;
+mod bullmq;
 mod celery;
+mod clients;
+mod dramatiq;
 pub mod haproxy;
 mod heads;
 pub mod host;
+mod laravel;
 mod postgres;
 mod queue_poll;
 mod redis;
 mod redis_list;
 mod redis_stream;
 mod resp;
+mod resque;
 mod rq;
 mod sidekiq;
 mod source;
@@ -24,6 +31,12 @@ pub const KINDS: &[Kind] = &[
     rq::KIND,
     celery::KIND,
     sidekiq::KIND,
+    bullmq::KIND,
+    dramatiq::KIND,
+    arq::KIND,
+    resque::KIND,
+    asynq::KIND,
+    laravel::KIND,
     redis_list::KIND,
     redis_stream::KIND,
     haproxy::KIND,

@@ -7,12 +7,14 @@ use std::time::Duration;
 use redis::{Pipeline, Value};
 use tokio::time::Instant;
 
+use super::clients::Clients;
 use super::heads::{QUEUES, Residency, ServerClock};
 use super::resp::{self, Resp};
 use super::{BoxFuture, Source};
 use crate::config::TargetSpec;
 use crate::model::{
     DoctorLine, Missing, PollError, Queue, QueueAge, QueueSample, Reading, Sample, Severity, TargetId,
+    Timestamp,
 };
 
 /// How often the keyspace is walked for new queues.
@@ -27,8 +29,8 @@ const KEYS: usize = 2 * QUEUES;
 pub(super) enum Head {
     /// Its age, as far as the layout can tell it from its answers alone.
     Age(QueueAge),
-    /// The id of the job: its time stands elsewhere, and is asked for once.
-    Job(String),
+    /// The ids of the jobs that may be the oldest: their times stand elsewhere, and are asked for once.
+    Jobs(Vec<String>),
 }
 
 /// What the server's answers are held against: its clock, and what stood where before.
@@ -38,6 +40,8 @@ pub(super) struct Watch {
     pub(super) clock: ServerClock,
     /// Since when each head has been in its place.
     pub(super) residency: Residency,
+    /// Who is connected, for a layout that wants to know.
+    pub(super) clients: Clients,
 }
 
 /// Where one library keeps what. Writes commands and reads their answers; asks nobody by itself.
@@ -59,6 +63,17 @@ pub(super) trait Layout: Sized + Send + 'static {
     /// Whether a key that the walk found is one to keep.
     fn keeps(&self, _key: &str) -> bool {
         true
+    }
+
+    /// Whether a key is forgotten when a whole walk no longer meets it. Where an empty queue leaves
+    /// no key at all, it must not be.
+    fn forgets(&self) -> bool {
+        true
+    }
+
+    /// Whether workers can be told by the names of their connections.
+    fn wants_clients(&self) -> bool {
+        false
     }
 
     /// Asks for what belongs to no single queue: names, workers, counts. `keys` is what the walk found.
@@ -84,7 +99,7 @@ pub(super) trait Layout: Sized + Send + 'static {
     fn ask_job(&self, _queue: &str, _job: &str, _script: &mut Pipeline) {}
 
     /// Reads the answer to that.
-    fn job_since(&self, _answer: &Value) -> Option<crate::model::Timestamp> {
+    fn job_since(&self, _answer: &Value) -> Option<Timestamp> {
         None
     }
 
@@ -115,8 +130,8 @@ pub(super) struct QueuePoll<L> {
     names: Vec<String>,
     left_out: u32,
     watch: Watch,
-    /// The job at the head of each queue, and when it was put in.
-    heads: HashMap<String, (String, crate::model::Timestamp)>,
+    /// The jobs at the heads of each queue, and when they were put in.
+    heads: HashMap<String, Vec<(String, Timestamp)>>,
     walk: Walk,
     looked: bool,
 }
@@ -179,7 +194,7 @@ impl<L: Layout> QueuePoll<L> {
             self.first_look().await?;
         }
         let mut script = redis::pipe();
-        let walks = self.begin(&mut script);
+        let (walks, looks) = (self.begin(&mut script), self.ask_clients(&mut script));
         let own = script.len();
         self.layout.ask_all(&self.watch.clock, &self.walk.keys, &mut script);
         let shared = script.len();
@@ -188,8 +203,11 @@ impl<L: Layout> QueuePoll<L> {
             self.layout.ask_queue(name, &self.watch.clock, &mut script);
             ends.push(script.len());
         }
-        let answers = self.ask(&script).await?;
+        let answers = self.ask(&script, own).await?;
         self.take_own(&answers[..own], walks);
+        if looks {
+            self.watch.clients.take(&answers[own - 1]);
+        }
         let found = self.layout.take_all(&answers[own..shared], &self.walk.keys, &self.watch);
         self.watch.residency.begin();
         let mut sample = QueueSample { left_out: self.left_out, ..QueueSample::default() };
@@ -212,11 +230,16 @@ impl<L: Layout> QueuePoll<L> {
         Ok(sample)
     }
 
-    async fn ask(&mut self, script: &Pipeline) -> Result<Vec<Value>, PollError> {
+    /// Asks; `own` is how many of the questions can be refused without a loss that matters: without
+    /// its clock, or not saying who is connected, a server can still be counted.
+    async fn ask(&mut self, script: &Pipeline, own: usize) -> Result<Vec<Value>, PollError> {
         let answers = self.connection.ask(script).await?.values;
-        // Without its clock a server can still be counted.
-        resp::all_allowed(answers.get(1..).unwrap_or_default(), L::RULE)?;
+        resp::all_allowed(answers.get(own..).unwrap_or_default(), L::RULE)?;
         Ok(answers)
+    }
+
+    fn ask_clients(&mut self, script: &mut Pipeline) -> bool {
+        self.layout.wants_clients() && self.watch.clients.ask(script)
     }
 
     /// The names, the clock and, where the library keeps no list, what a short walk finds.
@@ -227,7 +250,7 @@ impl<L: Layout> QueuePoll<L> {
             let walks = self.begin(&mut script);
             let own = script.len();
             self.layout.ask_all(&self.watch.clock, &self.walk.keys, &mut script);
-            let answers = self.ask(&script).await?;
+            let answers = self.ask(&script, own - usize::from(walks)).await?;
             let known = self.walk.keys.len() + self.walk.fresh.len();
             self.take_own(&answers[..own], walks);
             let found = self.layout.take_all(&answers[own..], &self.walk.keys, &self.watch);
@@ -262,7 +285,8 @@ impl<L: Layout> QueuePoll<L> {
         }
         if let Some([cursor, keys]) = answers.get(1).filter(|_| walks).map(resp::list) {
             let layout = &self.layout;
-            self.walk.take(cursor, resp::texts(keys).into_iter().filter(|key| layout.keeps(key)));
+            let keys = resp::texts(keys).into_iter().filter(|key| layout.keeps(key));
+            self.walk.take(cursor, keys, layout.forgets());
         }
     }
 
@@ -283,9 +307,10 @@ impl<L: Layout> QueuePoll<L> {
         let mut script = redis::pipe();
         let mut asked = Vec::new();
         for (name, head) in &heads {
-            if let Head::Job(job) = head
-                && self.heads.get(name).is_none_or(|(known, _)| known != job)
-            {
+            let Head::Jobs(jobs) = head else { continue };
+            let known = self.heads.entry(name.clone()).or_default();
+            known.retain(|(job, _)| jobs.contains(job));
+            for job in jobs.iter().filter(|job| known.iter().all(|(known, _)| known != *job)) {
                 self.layout.ask_job(name, job, &mut script);
                 asked.push((name, job));
             }
@@ -299,21 +324,14 @@ impl<L: Layout> QueuePoll<L> {
         }
         for ((name, job), answer) in asked.into_iter().zip(&answers) {
             // A job taken in between has no time any more; the next head is asked for in its turn.
-            match self.layout.job_since(answer) {
-                Some(since) => self.heads.insert(name.clone(), (job.clone(), since)),
-                None => self.heads.remove(name),
-            };
+            if let Some(since) = self.layout.job_since(answer) {
+                self.heads.entry(name.clone()).or_default().push((job.clone(), since));
+            }
         }
         for (queue, (name, head)) in sample.queues.iter_mut().zip(heads) {
             queue.oldest = match head {
                 Head::Age(age) => age,
-                Head::Job(job) => {
-                    let seen = self.watch.residency.seen(&name, job.as_bytes());
-                    match self.heads.get(&name).filter(|(known, _)| *known == job) {
-                        Some((_, since)) => self.watch.clock.age(*since),
-                        None => QueueAge::AtLeast(seen.as_secs_f64()),
-                    }
-                }
+                Head::Jobs(jobs) => self.oldest(&name, &jobs),
             };
         }
         self.layout.take_more(&answers[jobs..], &mut self.watch, sample);
@@ -321,10 +339,28 @@ impl<L: Layout> QueuePoll<L> {
         self.heads.retain(|name, _| names.contains(name));
         Ok(())
     }
+
+    /// The age of the oldest of these jobs: exact when each of them has a time.
+    fn oldest(&mut self, name: &str, jobs: &[String]) -> QueueAge {
+        let known = self.heads.get(name).map_or(&[][..], Vec::as_slice);
+        let mut seen = Duration::ZERO;
+        for job in jobs {
+            seen = seen.max(self.watch.residency.seen(&format!("{name} {job}"), job.as_bytes()));
+        }
+        match known.iter().map(|(_, since)| *since).min() {
+            _ if jobs.is_empty() => QueueAge::Empty,
+            Some(since) if known.len() == jobs.len() => self.watch.clock.age(since),
+            Some(since) => {
+                let told = self.watch.clock.age(since).seconds().unwrap_or(0.0);
+                QueueAge::AtLeast(told.max(seen.as_secs_f64()))
+            }
+            None => QueueAge::AtLeast(seen.as_secs_f64()),
+        }
+    }
 }
 
 impl Walk {
-    fn take(&mut self, cursor: &Value, keys: impl Iterator<Item = String>) {
+    fn take(&mut self, cursor: &Value, keys: impl Iterator<Item = String>, forgets: bool) {
         for key in keys {
             if self.fresh.len() < KEYS {
                 self.fresh.insert(key);
@@ -332,8 +368,14 @@ impl Walk {
         }
         self.cursor = resp::bytes(cursor).filter(|cursor| *cursor != b"0").map(<[u8]>::to_vec);
         if self.cursor.is_none() {
-            // What a whole walk did not meet is gone.
-            self.keys = std::mem::take(&mut self.fresh);
+            let met = std::mem::take(&mut self.fresh);
+            if forgets {
+                // What a whole walk did not meet is gone.
+                self.keys = met;
+            } else {
+                let room = KEYS.saturating_sub(self.keys.len());
+                self.keys.extend(met.into_iter().take(room));
+            }
             self.ended = Some(Instant::now());
         }
     }

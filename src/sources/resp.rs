@@ -288,6 +288,15 @@ pub(super) fn refusal(value: &Value) -> Option<(String, String)> {
     }
 }
 
+/// Names and values of an answer that lists them in turn, or maps them.
+#[must_use]
+pub(super) fn pairs(value: &Value) -> Vec<(String, String)> {
+    if let Value::Map(pairs) = value {
+        return pairs.iter().filter_map(|(key, value)| Some((text(key)?, text(value)?))).collect();
+    }
+    list(value).chunks(2).filter_map(|pair| Some((text(pair.first()?)?, text(pair.get(1)?)?))).collect()
+}
+
 /// A text that a SCAN pattern takes literally.
 #[must_use]
 pub(super) fn literal(text: &str) -> String {

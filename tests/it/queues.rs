@@ -29,8 +29,14 @@ pub(crate) fn queue<'a>(sample: &'a QueueSample, name: &str) -> &'a Queue {
 
 /// Runs a Python program with the real libraries and hands back what it printed.
 pub(crate) fn python(url: &str, program: &str) -> String {
-    let python = std::env::var("WARROOM_TEST_PYTHON")
-        .expect("WARROOM_TEST_PYTHON is not set: run scripts/test, which installs rq and celery and sets it");
+    python_at("WARROOM_TEST_PYTHON", url, program)
+}
+
+/// As [`python`], by the interpreter that a variable names.
+pub(crate) fn python_at(variable: &str, url: &str, program: &str) -> String {
+    let python = std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run scripts/test, which installs the libraries and sets it")
+    });
     let out = Command::new(python).arg("-c").arg(program).env("URL", url).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()

@@ -9,7 +9,7 @@ use super::super::queue_poll::{Head, Layout, Watch};
 use super::super::resp;
 use super::worker::{self, Worker};
 use crate::config::TargetSpec;
-use crate::model::{Queue, QueueAge, QueueSample, SafeText, Timestamp};
+use crate::model::{Queue, QueueSample, SafeText, Timestamp};
 
 /// Workers read of one target.
 const WORKERS: usize = 1_000;
@@ -77,7 +77,7 @@ impl Layout for Rq {
             paused: Some(self.suspended),
             ..Queue::default()
         };
-        Ok((queue, resp::text(head).map_or(Head::Age(QueueAge::Empty), Head::Job)))
+        Ok((queue, Head::Jobs(resp::text(head).into_iter().collect())))
     }
 
     fn ask_job(&self, _: &str, job: &str, script: &mut Pipeline) {

@@ -1,0 +1,115 @@
+//! Where arq keeps what, and how its answers read.
+
+use std::collections::BTreeSet;
+
+use redis::{Pipeline, Value};
+
+use super::super::heads::{self, ServerClock};
+use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::resp;
+use crate::config::TargetSpec;
+use crate::model::{Missing, Queue, QueueAge, QueueSample, SafeText};
+
+/// The queue of who sets no name.
+const USUAL: &str = "arq:queue";
+/// What a worker leaves beside its queue from time to time.
+const HEALTH: &str = ":health-check";
+/// Due jobs looked at to tell which of them are under way.
+const LOOKED_AT: usize = 100;
+
+/// A queue of this poll: its place in the sample, its due jobs and when they were due.
+struct Due {
+    at: usize,
+    jobs: Vec<(String, Option<String>)>,
+}
+
+/// The due jobs of this poll, whose state the second questions tell.
+#[derive(Default)]
+pub(super) struct Arq {
+    due: Vec<Due>,
+    seen: usize,
+}
+
+impl Layout for Arq {
+    const RULE: &'static str = "+time +scan +exists +zcard +zcount +zrangebyscore %R~*";
+
+    fn of(_: &TargetSpec) -> Result<Self, String> {
+        Ok(Self::default())
+    }
+
+    fn pattern(&self) -> Option<String> {
+        Some(format!("*{HEALTH}"))
+    }
+
+    fn forgets(&self) -> bool {
+        false
+    }
+
+    fn take_all(&mut self, _: &[Value], keys: &BTreeSet<String>, _: &Watch) -> Vec<String> {
+        (self.due, self.seen) = (Vec::new(), 0);
+        let found = keys.iter().filter_map(|key| key.strip_suffix(HEALTH)).map(str::to_owned);
+        found.chain([USUAL.to_owned()]).collect()
+    }
+
+    fn ask_queue(&self, name: &str, clock: &ServerClock, script: &mut Pipeline) {
+        let now = clock.score_millis();
+        script.cmd("ZCARD").arg(name);
+        script.cmd("ZCOUNT").arg(name).arg("-inf").arg(&now);
+        script.cmd("ZRANGEBYSCORE").arg(name).arg("-inf").arg(&now).arg("WITHSCORES");
+        script.arg("LIMIT").arg(0).arg(LOOKED_AT);
+    }
+
+    fn queue(&mut self, name: &str, answers: &[Value], _: &mut Watch) -> Result<(Queue, Head), &'static str> {
+        let [all, due, first] = answers else { return Err("the server did not answer") };
+        let (all, depth) = resp::count(all).zip(resp::count(due)).ok_or("the key is no sorted set")?;
+        let jobs = resp::list(first)
+            .chunks(2)
+            .filter_map(|pair| Some((resp::text(pair.first()?)?, resp::text(pair.get(1)?))));
+        self.due.push(Due { at: self.seen, jobs: jobs.collect() });
+        self.seen += 1;
+        let scheduled = Some(all.saturating_sub(depth));
+        let queue = Queue { name: SafeText::new(name), depth, scheduled, ..Queue::default() };
+        Ok((queue, Head::Age(QueueAge::Empty)))
+    }
+
+    fn ask_more(&mut self, _: &mut QueueSample, script: &mut Pipeline) {
+        for (job, _) in self.due.iter().flat_map(|due| &due.jobs) {
+            script.cmd("EXISTS").arg(format!("arq:in-progress:{job}"));
+        }
+    }
+
+    fn take_more(&mut self, answers: &[Value], watch: &mut Watch, sample: &mut QueueSample) {
+        let mut answers = answers.iter();
+        for due in std::mem::take(&mut self.due) {
+            let Some(queue) = sample.queues.get_mut(due.at) else { continue };
+            let (mut running, mut waits) = (0, None);
+            let looked = due.jobs.len();
+            for (_, since) in due.jobs {
+                if answers.next().and_then(resp::count) == Some(1) {
+                    running += 1;
+                } else if waits.is_none() {
+                    waits = since.and_then(|since| heads::from_text(&since));
+                }
+            }
+            queue.depth = queue.depth.saturating_sub(running);
+            queue.in_flight = Some(running);
+            queue.oldest = match waits {
+                _ if queue.depth == 0 => QueueAge::Empty,
+                Some(since) => watch.clock.age(since),
+                None => QueueAge::Unknown("the first hundred due jobs are all under way".into()),
+            };
+            if running > 0 && running == looked as u64 && looked == LOOKED_AT {
+                let why = "more than a hundred jobs are under way; the rest of them is counted as waiting";
+                sample.missing.push(Missing::new(&format!("in flight of {}", queue.name), why));
+            }
+        }
+    }
+
+    fn finish(&mut self, _: &Watch, sample: &mut QueueSample) {
+        sample.missing.push(Missing::new("workers", "arq keeps no register of its workers"));
+    }
+
+    fn rights(&self, script: &mut Pipeline) {
+        script.cmd("EXISTS").arg("arq:in-progress:none");
+    }
+}
