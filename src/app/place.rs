@@ -52,6 +52,7 @@ impl Pane {
                 Resource::PostgresLoad,
                 Resource::PostgresConnections,
                 Resource::PostgresReplication,
+                Resource::PostgresVacuum,
             ],
             Self::Cpu => &[Resource::HostCpu],
             Self::Memory => &[Resource::HostMemory, Resource::HostDisk, Resource::HostNetwork],
@@ -65,7 +66,7 @@ impl Pane {
     pub const fn tabs(self) -> &'static [Tab] {
         match self {
             Self::Requests => &[Tab::Backends, Tab::AcceptQueues],
-            Self::Postgres => &[Tab::Locks, Tab::Sessions, Tab::Connections],
+            Self::Postgres => &[Tab::Locks, Tab::Sessions, Tab::Connections, Tab::Statements, Tab::Upkeep],
             Self::Cpu | Self::Memory => &[Tab::Hosts, Tab::Filesystems, Tab::AcceptQueues],
             Self::Cache => &[Tab::Caches, Tab::Namespaces, Tab::SlowCommands, Tab::CommandShares],
             Self::Queues => &[Tab::Queues],
@@ -87,6 +88,10 @@ pub enum Tab {
     Sessions,
     /// Sessions counted by application, role, database and state.
     Connections,
+    /// What statements cost lately.
+    Statements,
+    /// How a database keeps itself: waits, rates, replication, vacuum.
+    Upkeep,
     /// Machines.
     Hosts,
     /// File systems and disks.
@@ -118,6 +123,8 @@ impl Tab {
             Self::Locks => "Locks",
             Self::Sessions => "Sessions",
             Self::Connections => "Connections",
+            Self::Statements => "Statements",
+            Self::Upkeep => "Upkeep",
             Self::Hosts => "Hosts",
             Self::Filesystems => "Disks",
             Self::Caches => "Caches",

@@ -62,6 +62,8 @@ impl Thresholds {
             Resource::PostgresLoad => Limits::new(1.0, 2.0),
             // Seconds behind.
             Resource::PostgresReplication => Limits::new(10.0, 60.0),
+            // Share of the transaction ids used up.
+            Resource::PostgresVacuum => Limits::new(0.50, 0.75),
             // Share of maxmemory.
             Resource::CacheMemory => Limits::new(0.80, 0.95),
             // Milliseconds one command holds everybody up.

@@ -27,10 +27,11 @@ const fn rank(resource: Resource) -> u32 {
         Resource::PostgresLoad => 10,
         Resource::PostgresConnections => 11,
         Resource::PostgresReplication => 12,
-        Resource::RequestQueue => 13,
-        Resource::QueueBacklog => 14,
-        Resource::EndpointLatency => 15,
-        Resource::Heartbeat => 16,
+        Resource::PostgresVacuum => 13,
+        Resource::RequestQueue => 14,
+        Resource::QueueBacklog => 15,
+        Resource::EndpointLatency => 16,
+        Resource::Heartbeat => 17,
     }
 }
 

@@ -23,6 +23,7 @@ mod slow_queries;
 mod slow_server;
 mod steady;
 mod target_answer;
+mod vacuum;
 
 pub use assessment::{Assessment, View};
 pub use judge::{Judge, Judgement, Transition};
@@ -40,6 +41,9 @@ pub const DETECTORS: &[Detector] = &[
     db_load::detect,
     connections::detect,
     replication::detect,
+    replication::slots,
+    vacuum::detect,
+    vacuum::holders,
     cache_memory::detect,
     cache_latency::detect,
     queue_backlog::detect,

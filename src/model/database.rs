@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendKey, Missing, SafeText, Timestamp};
+use super::{BackendKey, LaneAge, Missing, SafeText, Statements, Timestamp, Upkeep};
 
 /// One raw sample of a database server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,12 @@ pub struct DatabaseSample {
     pub replicas: Vec<Replica>,
     /// On a standby: seconds behind, 0 when all that was received is replayed.
     pub replay_lag: Option<f64>,
+    /// What statements cost lately; `None` before the second reading, or without `pg_stat_statements`.
+    pub statements: Option<Statements>,
+    /// Slots, vacuum, transaction ids, settings: what changes slowly.
+    pub upkeep: Upkeep,
+    /// How old each slower part of this sample is.
+    pub lanes: Vec<LaneAge>,
     /// Sessions left out because of the row cap.
     pub left_out: u32,
     /// What could not be read, and why.
@@ -210,6 +216,20 @@ pub struct DatabaseTotals {
     pub blocks_hit: u64,
     /// Blocks asked of the operating system.
     pub blocks_read: u64,
+    /// Temporary files written.
+    pub temp_files: u64,
+    /// Statements cancelled by a standby's replay.
+    pub conflicts: u64,
+    /// Logins; told from 14.
+    pub sessions: Option<u64>,
+    /// Sessions that ended otherwise than by their client's wish; told from 14.
+    pub sessions_lost: Option<u64>,
+    /// Bytes of log written; `None` on a standby before 14.
+    pub wal_bytes: Option<u64>,
+    /// Checkpoints that came by the clock.
+    pub checkpoints_timed: Option<u64>,
+    /// Checkpoints that came because so much log was written, or by hand.
+    pub checkpoints_requested: Option<u64>,
 }
 
 /// A standby fed by this server.
@@ -224,4 +244,10 @@ pub struct Replica {
     pub lag_bytes: Option<f64>,
     /// Seconds, as the server measures it; `None` while idle.
     pub lag_seconds: Option<f64>,
+    /// Bytes written here and not yet sent.
+    pub unsent_bytes: Option<f64>,
+    /// `async`, `sync`, `quorum` …
+    pub sync: SafeText,
+    /// Seconds since it last said how far it is.
+    pub silent: Option<f64>,
 }

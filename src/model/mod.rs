@@ -15,8 +15,10 @@ mod proxy;
 mod queue;
 mod reading;
 mod resource;
+mod statements;
 mod text;
 mod time;
+mod upkeep;
 pub mod words;
 
 pub use cache::{CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SlowCommand};
@@ -39,5 +41,7 @@ pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerStat
 pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SharedCounts};
 pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};
 pub use resource::Resource;
+pub use statements::{StatementCost, Statements};
 pub use text::SafeText;
 pub use time::{Millis, Timestamp};
+pub use upkeep::{Frozen, Holder, LaneAge, ReplicationSlot, Running, Setting, Upkeep};

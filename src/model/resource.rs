@@ -44,6 +44,9 @@ pub enum Resource {
     /// Standbys behind.
     #[serde(rename = "postgres.replication")]
     PostgresReplication,
+    /// Transaction ids used up, and what keeps vacuum from freeing them.
+    #[serde(rename = "postgres.vacuum")]
+    PostgresVacuum,
     /// Cache fill and evictions.
     #[serde(rename = "cache.memory")]
     CacheMemory,
@@ -63,7 +66,7 @@ pub enum Resource {
 
 impl Resource {
     /// All of them, in the order of the product's table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::TargetAnswer,
         Self::RequestQueue,
         Self::ProxyBackends,
@@ -76,6 +79,7 @@ impl Resource {
         Self::PostgresLoad,
         Self::PostgresConnections,
         Self::PostgresReplication,
+        Self::PostgresVacuum,
         Self::CacheMemory,
         Self::CacheLatency,
         Self::QueueBacklog,
@@ -99,6 +103,7 @@ impl Resource {
             Self::PostgresLoad => "postgres.load",
             Self::PostgresConnections => "postgres.connections",
             Self::PostgresReplication => "postgres.replication",
+            Self::PostgresVacuum => "postgres.vacuum",
             Self::CacheMemory => "cache.memory",
             Self::CacheLatency => "cache.latency",
             Self::QueueBacklog => "queue.backlog",
@@ -123,6 +128,7 @@ impl Resource {
             Self::PostgresLoad => "DATABASE LOAD",
             Self::PostgresConnections => "CONNECTIONS",
             Self::PostgresReplication => "REPLICATION",
+            Self::PostgresVacuum => "VACUUM",
             Self::CacheMemory => "CACHE MEMORY",
             Self::CacheLatency => "CACHE LATENCY",
             Self::QueueBacklog => "QUEUE BACKLOG",

@@ -213,6 +213,7 @@ fn load_counts_who_works_and_replication_who_is_behind() {
         state: SafeText::new(state),
         lag_bytes: Some(5e6),
         lag_seconds: seconds,
+        ..Replica::default()
     };
     busy.replicas = vec![
         replica("r1", Some(12.0), "streaming"),

@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "only tests call these")]
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
+use tokio::time::timeout;
 use warroom::actions::{Action as _, PostgresActions};
-use warroom::lab::postgres::{Settings, start_with};
-use warroom::model::{OutcomeKind, Severity};
+use warroom::config::TargetSpec;
+use warroom::lab::postgres::{Postgres, Settings, start_with};
+use warroom::model::{DatabaseSample, OutcomeKind, Severity};
 use warroom::sources::KINDS;
 
 use crate::postgres::{Client, accounts, backend, poll, poll_until, source, spec, waiters};
@@ -47,6 +50,8 @@ async fn on(version: u32) {
     .unwrap();
     assert!((60..=90).contains(&calls), "{calls} statements in 60 polls");
 
+    slower_parts(&server, &spec, version).await;
+
     let actions = PostgresActions::new(&spec);
     let mut holder = Client::new(&server, "web.3").await;
     holder.run("begin; update accounts set n = 1 where id = 1").await;
@@ -78,6 +83,35 @@ async fn on(version: u32) {
     let kind = KINDS.iter().find(|kind| kind.name == "postgres").unwrap();
     let lines = (kind.doctor)(&spec).await;
     assert!(lines.iter().all(|line| line.ok == Severity::Ok), "{lines:?}");
+}
+
+/// What is read less often is there too, while every table is locked against everybody.
+async fn slower_parts(server: &Postgres, spec: &TargetSpec, version: u32) {
+    let mut ddl = Client::new(server, "ddl").await;
+    ddl.run("begin; lock table accounts in access exclusive mode").await;
+    let mut source = source(spec);
+    let first = timeout(Duration::from_secs(2), poll(&mut source)).await.expect("held up").unwrap();
+    let totals = first.totals.unwrap();
+    assert_eq!(totals.sessions.is_some(), version >= 14);
+    assert!(totals.wal_bytes.is_some() && totals.checkpoints_timed.is_some(), "{totals:?}");
+    let frozen = first.upkeep.frozen.as_ref().unwrap();
+    assert!((0.0..0.01).contains(&frozen.used()), "{frozen:?}");
+    assert!(first.upkeep.settings.iter().any(|one| one.name.as_str() == "max_prepared_transactions"));
+    let told: Vec<_> = first.lanes.iter().map(|one| one.lane.as_str()).collect();
+    for lane in ["limits and rights", "statement statistics", "replication slots", "transaction ids"] {
+        assert!(told.contains(&lane), "{told:?}");
+    }
+    Client::new(server, "report").await.run("select sum(g) from generate_series(1, 300000) g").await;
+    let told = |sample: &DatabaseSample| {
+        assert!(sample.missing.is_empty(), "{:?}", sample.missing);
+        let top = sample.statements.as_ref().and_then(|statements| statements.top.first());
+        top.is_some_and(|top| top.query.as_str().contains("generate_series") && top.user.as_str() == "app")
+    };
+    let sample = poll_until(&mut source, "the dearest statement", told).await;
+    let statements = sample.statements.unwrap();
+    assert!(statements.over > 0.5 && statements.busy().unwrap() > 0.0, "{statements:?}");
+    assert!(statements.top[0].calls >= 1 && statements.top[0].database.as_str() == "app");
+    ddl.run("rollback").await;
 }
 
 #[tokio::test]

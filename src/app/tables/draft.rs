@@ -2,7 +2,9 @@
 
 use std::cmp::Reverse;
 
-use super::{cache, connections, events, findings, host, locks, proxy, queues, sessions, targets};
+use super::{
+    cache, connections, events, findings, host, locks, proxy, queues, sessions, statements, targets, upkeep,
+};
 use crate::app::{App, Cell, Column, Row, RowKey, Sort, Tab, Table, Viewpoint};
 use crate::model::words::{bytes, count, many, span};
 use crate::model::{Resource, Severity, TargetId, Timestamp};
@@ -78,6 +80,8 @@ pub(super) fn draft(app: &App, tab: Tab) -> Draft {
         Tab::Locks => locks::locks(app),
         Tab::Sessions => sessions::sessions(app),
         Tab::Connections => connections::connections(app),
+        Tab::Statements => statements::statements(app),
+        Tab::Upkeep => upkeep::upkeep(app),
         Tab::Hosts => host::hosts(app),
         Tab::Filesystems => host::filesystems(app),
         Tab::Caches => cache::caches(app),

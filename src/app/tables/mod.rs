@@ -12,7 +12,9 @@ mod locks;
 mod proxy;
 mod queues;
 mod sessions;
+mod statements;
 mod targets;
+mod upkeep;
 
 pub use detail::detail;
 pub use draft::{selected_row, table, words_of};

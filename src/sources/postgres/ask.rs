@@ -2,19 +2,29 @@
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Error, Row as _};
+use tokio::time::Instant;
 
+use super::lanes::{Lane, Lanes, Situation};
 use super::rows;
+use super::statements::Ledger;
 use super::waits::Waits;
 use crate::dial::{PostgresActivity, PostgresDial};
 use crate::model::{
-    DatabaseSample, DatabaseTotals, Missing, PollError, PreparedTransaction, Replica, Timestamp,
+    Backend, BackendState, DatabaseSample, LaneAge, Missing, PollError, PreparedTransaction, Replica,
+    SafeText, Timestamp, Upkeep,
 };
 
 const FACTS: &str = include_str!("sql/facts_130.sql");
-const TOTALS: &str = include_str!("sql/totals_130.sql");
+const TOTALS_13: &str = include_str!("sql/totals_130.sql");
+const TOTALS_14: &str = include_str!("sql/totals_140.sql");
+const TOTALS_17: &str = include_str!("sql/totals_170.sql");
 const REPLICATION: &str = include_str!("sql/replication_130.sql");
 const PREPARED: &str = include_str!("sql/prepared_130.sql");
 const WAITS: &str = include_str!("sql/waits_140.sql");
+const SLOTS: &str = include_str!("sql/slots_130.sql");
+const HORIZON: &str = include_str!("sql/horizon_130.sql");
+const PROGRESS: &str = include_str!("sql/progress_130.sql");
+const SETTINGS: &str = include_str!("sql/settings_130.sql");
 
 /// What came of a poll.
 pub(super) type Answer = Result<DatabaseSample, PollError>;
@@ -24,7 +34,10 @@ pub(super) struct Session {
     connection: PgConnection,
     version: u32,
     polls: u64,
+    lanes: Lanes,
     facts: Option<Facts>,
+    ledger: Ledger,
+    upkeep: Upkeep,
     waits: Waits,
     replicas: Vec<Replica>,
     replay_lag: Option<f64>,
@@ -41,6 +54,9 @@ struct Facts {
     started: Timestamp,
     sees_all: bool,
     grant: String,
+    /// The schema of `pg_stat_statements`, where it is installed.
+    statements: Option<String>,
+    autovacuum_workers: u32,
 }
 
 /// Asks once, on `session` or a new one; hands the session back while it can be used.
@@ -73,7 +89,10 @@ impl Session {
             version: connection.server_version_num().unwrap_or(0),
             connection,
             polls: 0,
+            lanes: Lanes::default(),
             facts: None,
+            ledger: Ledger::default(),
+            upkeep: Upkeep::default(),
             waits: Waits::default(),
             replicas: Vec::new(),
             replay_lag: None,
@@ -123,41 +142,109 @@ impl Session {
         }
         sample.replicas.clone_from(&self.replicas);
         sample.replay_lag = self.replay_lag;
+        sample.statements = self.ledger.tell();
+        sample.upkeep.clone_from(&self.upkeep);
+        let age = |(lane, age): (&str, f64)| LaneAge { lane: SafeText::new(lane), age };
+        sample.lanes = self.lanes.ages(Instant::now()).map(age).collect();
         sample.missing.extend(self.absent.iter().cloned());
         (Ok(sample), alive.then_some(self))
     }
 
-    /// At most 0.44 statements a poll on average; none waits for a user's lock.
+    /// Half a statement a poll on average; none waits for a user's lock.
     async fn slow_lanes(&mut self, dial: &PostgresDial, sample: &mut DatabaseSample) -> Result<(), Error> {
-        let n = self.polls;
-        if n == 0
+        if self.polls == 0
             && self.version >= 140_000
-            && sample.backends.iter().any(crate::model::Backend::waits_for_lock)
+            && sample.backends.iter().any(Backend::waits_for_lock)
             && let Some(rows) =
                 self.extra(dial, "how long sessions have waited", WAITS, &mut sample.missing).await?
         {
             self.waits.told(&rows)?;
         }
-        if (n.is_multiple_of(30) || self.facts.is_none())
-            && let Some(rows) = self.extra(dial, "limits and rights", FACTS, &mut sample.missing).await?
-        {
-            self.facts = rows.first().map(facts).transpose()?;
-        }
-        if n.is_multiple_of(5)
-            && let Some(rows) =
-                self.extra(dial, "totals of the databases", TOTALS, &mut sample.missing).await?
-        {
-            sample.totals = rows.first().map(totals).transpose()?;
-        }
-        let followed = sample.in_recovery || !self.replicas.is_empty();
-        if (n.is_multiple_of(30) || (followed && n % 5 == 2))
-            && let Some(rows) = self.extra(dial, "replication", REPLICATION, &mut sample.missing).await?
-        {
-            self.replay_lag = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
-            self.replicas =
-                rows.iter().filter_map(|row| rows::replica(row).transpose()).collect::<Result<_, _>>()?;
+        let situation = Situation {
+            replicates: sample.in_recovery
+                || !self.replicas.is_empty()
+                || sample.backends.iter().any(|one| one.kind.as_str() == "walsender"),
+            long_command: !self.upkeep.progress.is_empty() || sample.backends.iter().any(tells_progress),
+        };
+        for lane in self.lanes.due(Instant::now(), situation) {
+            self.lane(dial, lane, sample).await?;
         }
         self.prepared_transactions(dial, sample).await
+    }
+
+    async fn lane(
+        &mut self,
+        dial: &PostgresDial,
+        lane: Lane,
+        sample: &mut DatabaseSample,
+    ) -> Result<(), Error> {
+        let sql = match lane {
+            Lane::Statements => return self.statements(dial, sample).await,
+            Lane::Facts => FACTS,
+            Lane::Totals if self.version >= 170_000 => TOTALS_17,
+            Lane::Totals if self.version >= 140_000 => TOTALS_14,
+            Lane::Totals => TOTALS_13,
+            Lane::Replication => REPLICATION,
+            Lane::Slots => SLOTS,
+            Lane::Horizon => HORIZON,
+            Lane::Progress => PROGRESS,
+            Lane::Settings => SETTINGS,
+        };
+        let Some(rows) = self.extra(dial, lane.name(), sql, &mut sample.missing).await? else {
+            return Ok(());
+        };
+        match lane {
+            Lane::Facts => {
+                self.facts = rows.first().map(facts).transpose()?;
+                self.upkeep.autovacuum_workers = self.facts.as_ref().map(|facts| facts.autovacuum_workers);
+            }
+            Lane::Totals => sample.totals = rows.first().map(rows::totals).transpose()?,
+            Lane::Replication => {
+                self.replay_lag = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
+                self.replicas =
+                    rows.iter().filter_map(|row| rows::replica(row).transpose()).collect::<Result<_, _>>()?;
+            }
+            Lane::Slots => self.upkeep.slots = rows.iter().map(rows::slot).collect::<Result<_, _>>()?,
+            Lane::Horizon => (self.upkeep.frozen, self.upkeep.holders) = rows::horizon(&rows)?,
+            Lane::Progress => {
+                self.upkeep.progress = rows.iter().map(rows::running).collect::<Result<_, _>>()?;
+            }
+            Lane::Settings => {
+                self.upkeep.settings = rows.iter().map(rows::setting).collect::<Result<_, _>>()?;
+            }
+            Lane::Statements => {}
+        }
+        self.lanes.answered(lane, Instant::now());
+        Ok(())
+    }
+
+    async fn statements(&mut self, dial: &PostgresDial, sample: &mut DatabaseSample) -> Result<(), Error> {
+        let what = Lane::Statements.name();
+        let Some(facts) = &self.facts else { return Ok(()) };
+        if self.absent.iter().any(|gap| gap.what.as_str() == what) {
+            return Ok(());
+        }
+        let Some(schema) = &facts.statements else {
+            let why = "pg_stat_statements is not installed in this database; \
+                       put it into shared_preload_libraries, restart, create extension pg_stat_statements";
+            self.absent.push(Missing::new(what, why));
+            return Ok(());
+        };
+        if !Ledger::reaches(schema) {
+            let why = format!(
+                "pg_stat_statements is in the schema {schema}, where it is not looked for; \
+                 alter extension pg_stat_statements set schema monitoring"
+            );
+            self.absent.push(Missing::new(what, &why));
+            return Ok(());
+        }
+        match self.ledger.read(&mut self.connection, schema).await {
+            Ok(()) => {
+                self.lanes.answered(Lane::Statements, Instant::now());
+                Ok(())
+            }
+            Err(error) => self.gap(dial, what, error, &mut sample.missing),
+        }
     }
 
     /// Looks up who pid 0 is, when it is among the blockers: at once, then at every fifth poll at most.
@@ -205,18 +292,38 @@ impl Session {
         }
         match sqlx::query(sql).fetch_all(&mut self.connection).await {
             Ok(rows) => Ok(Some(rows)),
-            Err(error) if PostgresDial::survives(&error) => {
-                let gap = Missing::new(what, dial.error(&error).says.as_str());
-                if PostgresDial::is_absent(&error) {
-                    self.absent.push(gap);
-                } else {
-                    missing.push(gap);
-                }
-                Ok(None)
-            }
-            Err(error) => Err(error),
+            Err(error) => self.gap(dial, what, error, missing).map(|()| None),
         }
     }
+
+    /// Notes a gap; the error itself where the session is gone.
+    fn gap(
+        &mut self,
+        dial: &PostgresDial,
+        what: &'static str,
+        error: Error,
+        missing: &mut Vec<Missing>,
+    ) -> Result<(), Error> {
+        if !PostgresDial::survives(&error) {
+            return Err(error);
+        }
+        let gap = Missing::new(what, dial.error(&error).says.as_str());
+        if PostgresDial::is_absent(&error) {
+            self.absent.push(gap);
+        } else {
+            missing.push(gap);
+        }
+        Ok(())
+    }
+}
+
+/// Whether it may run a command that tells how far it is.
+fn tells_progress(backend: &Backend) -> bool {
+    const HEADS: [&str; 7] =
+        ["vacuum", "analyze", "create index", "create unique", "reindex", "cluster", "alter table"];
+    let head = backend.query.as_str().trim_start().to_ascii_lowercase();
+    backend.kind.as_str() == "autovacuum worker"
+        || (backend.state == BackendState::Active && HEADS.iter().any(|one| head.starts_with(one)))
 }
 
 fn facts(row: &PgRow) -> Result<Facts, Error> {
@@ -227,17 +334,7 @@ fn facts(row: &PgRow) -> Result<Facts, Error> {
         started: Timestamp::from_micros(row.try_get(2)?),
         sees_all: row.try_get(3)?,
         grant: row.try_get(4)?,
-    })
-}
-
-fn totals(row: &PgRow) -> Result<DatabaseTotals, Error> {
-    let count = |index| row.try_get::<i64, _>(index).map(|n| u64::try_from(n).unwrap_or(0));
-    Ok(DatabaseTotals {
-        commits: count(0)?,
-        rollbacks: count(1)?,
-        deadlocks: count(2)?,
-        temp_bytes: count(3)?,
-        blocks_hit: count(4)?,
-        blocks_read: count(5)?,
+        statements: row.try_get(5)?,
+        autovacuum_workers: count(6)?,
     })
 }

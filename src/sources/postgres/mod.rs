@@ -3,8 +3,10 @@
 
 mod ask;
 mod doctor;
+mod lanes;
 mod rows;
 mod source;
+mod statements;
 mod waits;
 
 use super::{Kind, Source};

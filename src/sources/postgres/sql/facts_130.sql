@@ -1,7 +1,11 @@
--- What rarely changes: limits, start, and whether the role may see other roles' sessions. Serves 13 and later.
+-- What rarely changes: limits, start, whether the role may see other roles' sessions, and where the
+-- statement statistics are installed. Serves 13 and later.
 select current_setting('max_connections')::int4,
        current_setting('superuser_reserved_connections')::int4
            + coalesce(nullif(current_setting('reserved_connections', true), ''), '0')::int4,
        (extract(epoch from pg_postmaster_start_time()) * 1e6)::int8,
        pg_has_role(current_user, 'pg_read_all_stats', 'usage'),
-       format('grant pg_monitor to %I', current_user)
+       format('grant pg_monitor to %I', current_user),
+       (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements'),
+       current_setting('autovacuum_max_workers')::int4

@@ -7,7 +7,10 @@ select case when not pg_is_in_recovery() or pg_last_wal_receive_lsn() is null th
        r.application_name,
        r.state,
        pg_wal_lsn_diff(here.lsn, r.replay_lsn)::float8,
-       extract(epoch from r.replay_lag)::float8
+       extract(epoch from r.replay_lag)::float8,
+       pg_wal_lsn_diff(here.lsn, r.sent_lsn)::float8,
+       r.sync_state,
+       extract(epoch from clock_timestamp() - r.reply_time)::float8
 from (select case when pg_is_in_recovery() then pg_last_wal_receive_lsn()
                   else pg_current_wal_lsn() end as lsn) here
 left join pg_stat_replication r on true
