@@ -130,6 +130,9 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
         let queues: Vec<_> = target.queues.iter().map(|queue| quoted(queue)).collect();
         list.add("queues", format!("[{}]", queues.join(", ")));
     }
+    if let Some(path) = &target.ssh_config {
+        list.add("ssh_config", quoted(&path.display().to_string()));
+    }
     for resource in Resource::ALL {
         limits(list, "target.thresholds", &format!("{path}.thresholds"), resource, &target.thresholds, false);
     }

@@ -125,6 +125,8 @@ pub struct TargetSpec {
     pub queues: Vec<String>,
     /// What every key of a queue library begins with, where it is not the library's own choice.
     pub prefix: Option<String>,
+    /// Configuration file for `ssh` in place of the user's own.
+    pub ssh_config: Option<PathBuf>,
     /// Limits of this target, over the general ones.
     pub thresholds: Thresholds,
     /// Line of the file on which the target begins.
@@ -147,6 +149,7 @@ impl TargetSpec {
             namespaces: Vec::new(),
             queues: Vec::new(),
             prefix: None,
+            ssh_config: None,
             thresholds: Thresholds::default(),
             line: None,
             broken: None,

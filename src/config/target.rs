@@ -31,6 +31,7 @@ const REDIS: &[&str] = &["redis://", "rediss://", "redis+unix:", "unix:"];
 fn takes(kind: &str) -> Takes {
     let (keys, schemes, finds_itself): (&[&str], &[&str], bool) = match kind {
         "host" => (&[], &[], true),
+        "ssh" => (&["ssh_config"], &["ssh://"], false),
         "node_exporter" => (&[], &["http://", "https://"], false),
         "postgres" => (&["slow_after"], &["postgres://", "postgresql://"], true),
         "redis" => (&["namespace"], REDIS, false),
@@ -49,6 +50,7 @@ fn owner(key: &str) -> Option<&'static str> {
         "namespace" => Some("redis"),
         "queues" => Some("worker queues, such as rq, celery and sidekiq"),
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
+        "ssh_config" => Some("ssh"),
         "url" | "url_env" | "url_file" => Some("targets other than host, which is this machine"),
         _ => None,
     }
@@ -110,6 +112,11 @@ pub(super) fn target(
         && let Some((prefix, _)) = doc.text(&at, "prefix")
     {
         spec.prefix = Some(prefix);
+    }
+    if takes.keys.contains(&"ssh_config")
+        && let Some((path, _)) = doc.text(&at, "ssh_config")
+    {
+        spec.ssh_config = Some(resolve(context, &path));
     }
     if takes.keys.contains(&"namespace") {
         namespaces(doc, &at, &mut spec);

@@ -10,7 +10,9 @@ pub mod haproxy;
 mod heads;
 pub mod host;
 mod laravel;
+mod machine_lines;
 mod postgres;
+mod proc_text;
 mod queue_poll;
 mod redis;
 mod redis_list;
@@ -20,12 +22,14 @@ mod resque;
 mod rq;
 mod sidekiq;
 mod source;
+mod ssh;
 
 pub use source::{BoxFuture, Kind, Source};
 
 /// Every kind of target there is; a new one is a folder and a line here.
 pub const KINDS: &[Kind] = &[
     host::KIND,
+    ssh::KIND,
     postgres::KIND,
     redis::KIND,
     rq::KIND,

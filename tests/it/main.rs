@@ -26,6 +26,7 @@ mod redis;
 mod redis_clear;
 mod redis_detect;
 mod requests_truth;
+mod ssh;
 mod terminal;
 mod tidy;
 mod view;

@@ -2,7 +2,8 @@
 
 use super::HostSource;
 use crate::config::TargetSpec;
-use crate::model::{DoctorLine, HostSample, Sample, Severity};
+use crate::model::{DoctorLine, Sample, Severity};
+use crate::sources::machine_lines::examine;
 use crate::sources::{BoxFuture, Source};
 
 /// Polls once and tells every gap with its reason.
@@ -19,20 +20,4 @@ pub(super) fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
         }
         lines
     })
-}
-
-fn examine(sample: &HostSample) -> Vec<DoctorLine> {
-    let mut lines = vec![DoctorLine::fine(&format!(
-        "{}: {} cores, {} file systems, {} disks, {} interfaces, {} listening ports",
-        sample.hostname,
-        sample.cores,
-        sample.filesystems.len(),
-        sample.disks.len(),
-        sample.interfaces.len(),
-        sample.listeners.len(),
-    ))];
-    lines.extend(sample.missing.iter().map(|gap| {
-        DoctorLine::lacking(Severity::Unknown, &format!("{} not watched: {}", gap.what, gap.why), "")
-    }));
-    lines
 }

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::accept_queues::AcceptQueues;
 use super::doctor::doctor;
 use super::filesystems::Filesystems;
-use super::parse;
 use super::proc_files::ProcFile;
 use crate::config::TargetSpec;
 use crate::model::{HostSample, Memory, Millis, Missing, Reading, SafeText, Sample, TargetId};
+use crate::sources::proc_text as parse;
 use crate::sources::{BoxFuture, Kind, Source};
 
 /// This machine.

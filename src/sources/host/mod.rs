@@ -8,7 +8,6 @@ mod doctor;
 mod filesystems;
 mod host_source;
 mod netlink;
-mod parse;
 mod proc_files;
 mod tally;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{CpuTimes, DiskIo, Interface, Pressure, SafeText, Tcp};
+use crate::model::{CpuTimes, DiskIo, Interface, Memory, Pressure, SafeText, Tcp};
 
 /// Ticks a second in /proc/stat: fixed at 100 in what the kernel shows to programs.
 const TICKS: f64 = 100.0;
@@ -65,6 +65,20 @@ pub(super) fn load(text: &str) -> Option<[f64; 3]> {
 /// Parses /proc/uptime: seconds since boot.
 pub(super) fn uptime(text: &str) -> Option<f64> {
     text.split_ascii_whitespace().next()?.parse().ok().filter(|n: &f64| n.is_finite())
+}
+
+/// Parses /proc/meminfo. A kernel before 3.14 has no `MemAvailable`, and a guess would be no measurement.
+pub(super) fn memory(text: &str) -> Option<Memory> {
+    let field = |name: &str| {
+        let rest = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        number::<u64>(rest.split_ascii_whitespace().next())?.checked_mul(1024)
+    };
+    Some(Memory {
+        total: field("MemTotal")?,
+        available: field("MemAvailable")?,
+        swap_total: field("SwapTotal")?,
+        swap_free: field("SwapFree")?,
+    })
 }
 
 /// Parses /proc/vmstat.
@@ -212,6 +226,16 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_in_bytes_and_never_guessed() {
+        let text =
+            "MemTotal: 2048 kB\nMemFree: 1 kB\nMemAvailable: 512 kB\nSwapTotal: 4 kB\nSwapFree: 3 kB\n";
+        let all = memory(text).expect("memory");
+        assert_eq!((all.total, all.available), (2_097_152, 524_288));
+        assert_eq!((all.swap_total, all.swap_free), (4096, 3072));
+        assert_eq!(memory(&text.replace("MemAvailable", "MemAvail")), None);
+    }
+
+    #[test]
     fn pressure_is_all_or_nothing() {
         let some = "some avg10=0.67 avg60=0.62 avg300=0.82 total=13135466\n";
         let both = format!("{some}full avg10=0.00 avg60=0.00 avg300=0.00 total=99\n");
@@ -240,7 +264,7 @@ mod tests {
                 fixture!("net_snmp"), fixture!("net_netstat"), &noise, &digits, &format!("cpu {digits}")] {
                 let at = (0..=cut.min(full.len())).rev().find(|at| full.is_char_boundary(*at)).unwrap_or(0);
                 let text = &full[..at];
-                stat(text); load(text); uptime(text); paging(text); stall(text); disks(text, &whole);
+                stat(text); load(text); memory(text); uptime(text); paging(text); stall(text); disks(text, &whole);
                 interfaces(text); tcp(text, text); pressure(text, text, text);
             }
         }
