@@ -141,6 +141,9 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
         list.add_from("name", quoted(&namespace.name), "the file".into());
         list.add("prefix", quoted(&namespace.prefix));
         list.add("protected", namespace.protected.to_string());
+        if let Some(key) = &namespace.version_key {
+            list.add("version_key", quoted(key));
+        }
     }
 }
 

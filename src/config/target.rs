@@ -190,7 +190,7 @@ fn namespaces(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpe
     for (table, span) in doc.tables(at, "namespace") {
         let called = at.called.as_ref().map(|target| format!("a namespace of {target}"));
         let mut here = Section { path: at.dotted("namespace"), called, table };
-        doc.only(&here, &["name", "prefix", "protected"]);
+        doc.only(&here, &["name", "prefix", "protected", "version_key"]);
         let Some((name, name_span)) = required(doc, &here, &span, "name", "templates") else { continue };
         here.path = format!("{}.{name}", here.path);
         here.called = at.called.as_ref().map(|target| format!("namespace {name:?} of {target}"));
@@ -203,7 +203,11 @@ fn namespaces(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpe
             continue;
         }
         match Namespace::parse(&name, &prefix, protected) {
-            Ok(namespace) => spec.namespaces.push(namespace),
+            Ok(mut namespace) => {
+                namespace.version_key =
+                    doc.text(&here, "version_key").map(|(key, _)| key).filter(|key| !key.is_empty());
+                spec.namespaces.push(namespace);
+            }
             Err(err) => doc.fault(&here, "prefix", &prefix_span, err.to_string()),
         }
     }

@@ -24,6 +24,7 @@ mod queues_celery;
 mod queues_python;
 mod redis;
 mod redis_clear;
+mod redis_clear_ways;
 mod redis_detect;
 mod requests_truth;
 mod ssh;
