@@ -193,7 +193,7 @@ async fn stopped_in_the_middle_it_tells_how_many_went() {
 async fn a_server_that_dies_in_the_middle_leaves_a_failed_outcome_with_its_count() {
     let mut server = lab::redis::start(&[]).unwrap();
     let mut other = client(&server.url(0)).await;
-    fill(&mut other, "cache:a:", 50_000).await;
+    fill(&mut other, "cache:a:", 400_000).await;
     let spec = target(&server.url(0), &[("a", "cache:a:", false)]);
     let planned = plan(&spec, "a").await.unwrap();
     let (sink, mut progress) = mpsc::channel::<Progress>(1_000);
@@ -209,7 +209,7 @@ async fn a_server_that_dies_in_the_middle_leaves_a_failed_outcome_with_its_count
     let (outcome, ()) = tokio::join!(actions.act(&intended, sink, StopFlag::default()), killer);
     assert_eq!(outcome.kind, OutcomeKind::Failed, "{}", outcome.says);
     assert!(outcome.says.as_str().starts_with("broke off"), "{}", outcome.says);
-    assert!((1..50_000).contains(&outcome.deleted.unwrap()), "{}", outcome.says);
+    assert!((1..400_000).contains(&outcome.deleted.unwrap()), "{}", outcome.says);
 
     let again = plan(&spec, "a").await.unwrap_err();
     assert_eq!(again.kind, OutcomeKind::Failed, "{again}");
