@@ -10,6 +10,7 @@ mod incidents;
 mod journal;
 mod lab;
 mod lab_faults;
+mod node_exporter;
 mod postgres;
 mod postgres_actions;
 mod postgres_detect;
