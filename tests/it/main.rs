@@ -17,6 +17,7 @@ mod postgres_detect;
 mod postgres_source;
 mod postgres_versions;
 mod pty;
+mod queue_detect;
 mod queue_fixtures;
 mod queue_layouts;
 mod queues;
