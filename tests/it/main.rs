@@ -15,6 +15,7 @@ mod postgres;
 mod postgres_actions;
 mod postgres_detect;
 mod postgres_source;
+mod postgres_upkeep;
 mod postgres_versions;
 mod pty;
 mod queue_detect;
