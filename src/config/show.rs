@@ -126,6 +126,9 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
     if let Some(prefix) = &target.prefix {
         list.add("prefix", quoted(prefix));
     }
+    if let Some(log) = &target.log {
+        list.add("log", quoted(&log.display().to_string()));
+    }
     if !target.queues.is_empty() {
         let queues: Vec<_> = target.queues.iter().map(|queue| quoted(queue)).collect();
         list.add("queues", format!("[{}]", queues.join(", ")));

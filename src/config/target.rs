@@ -38,6 +38,7 @@ fn takes(kind: &str) -> Takes {
         "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => (&["queues", "prefix"], REDIS, false),
         kind if QUEUE_KINDS.contains(&kind) => (&["queues"], REDIS, false),
         "haproxy" => (&[], &["http://", "https://", "unix:", "tcp://"], false),
+        "nginx" => (&["log"], &["http://", "https://"], false),
         _ => (&[], &[""], false),
     };
     Takes { keys, schemes, finds_itself }
@@ -51,6 +52,7 @@ fn owner(key: &str) -> Option<&'static str> {
         "queues" => Some("worker queues, such as rq, celery and sidekiq"),
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
         "ssh_config" => Some("ssh"),
+        "log" => Some("nginx"),
         "url" | "url_env" | "url_file" => Some("targets other than host, which is this machine"),
         _ => None,
     }
@@ -117,6 +119,11 @@ pub(super) fn target(
         && let Some((path, _)) = doc.text(&at, "ssh_config")
     {
         spec.ssh_config = Some(resolve(context, &path));
+    }
+    if takes.keys.contains(&"log")
+        && let Some((path, _)) = doc.text(&at, "log")
+    {
+        spec.log = Some(resolve(context, &path));
     }
     if takes.keys.contains(&"namespace") {
         namespaces(doc, &at, &mut spec);

@@ -11,6 +11,7 @@ mod heads;
 pub mod host;
 mod laravel;
 mod machine_lines;
+pub mod nginx;
 mod node_exporter;
 mod postgres;
 mod proc_text;
@@ -48,4 +49,5 @@ pub const KINDS: &[Kind] = &[
     redis_list::KIND,
     redis_stream::KIND,
     haproxy::KIND,
+    nginx::KIND,
 ];

@@ -104,10 +104,14 @@ impl WebPage {
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        self.error(kind, &cause.to_string().to_lowercase())
+        let says = cause.to_string().to_lowercase();
+        // A server that went away between two polls leaves a dead connection behind.
+        let gone = says.contains("closed before message completed");
+        self.error(if gone { PollErrorKind::Unreachable } else { kind }, &says)
     }
 
-    fn error(&self, kind: PollErrorKind, says: &str) -> PollError {
+    /// A fault of the page, with its place.
+    pub(super) fn error(&self, kind: PollErrorKind, says: &str) -> PollError {
         PollError::new(kind, &format!("{}: {says}", self.place))
     }
 }

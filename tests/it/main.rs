@@ -10,6 +10,7 @@ mod incidents;
 mod journal;
 mod lab;
 mod lab_faults;
+mod nginx;
 mod node_exporter;
 mod postgres;
 mod postgres_actions;
