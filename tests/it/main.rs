@@ -19,6 +19,7 @@ mod postgres_source;
 mod postgres_upkeep;
 mod postgres_versions;
 mod pty;
+mod queue_cost;
 mod queue_detect;
 mod queue_fixtures;
 mod queue_layouts;
