@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod detect;
 pub mod dial;
+pub mod explain;
 pub mod feed;
 pub mod journal;
 pub mod lab;

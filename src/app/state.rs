@@ -184,6 +184,4 @@ pub enum EventKind {
     Act,
     /// A target went away or came back.
     Target(Severity),
-    /// A target was restarted, promoted or set otherwise.
-    Noticed,
 }

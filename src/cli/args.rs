@@ -18,7 +18,7 @@ use crate::model::{Pace, TargetId, Timestamp};
     max_term_width = 100,
     after_help = "Without a command the console opens.\n\nExit codes: 64 wrong usage, 78 wrong config; \
                   check: 0 fine, 1 warning, 2 critical, 3 cannot be judged; \
-                  kill, clear, mark: 0 done, 4 refused or nothing to do, 1 failed."
+                  kill, clear, mark, explain: 0 done, 4 refused or nothing to do, 1 failed."
 )]
 pub struct Words {
     /// What holds for every command.
@@ -57,6 +57,8 @@ pub enum Verb {
     Kill(KillArgs),
     /// Clear one cache namespace
     Clear(ClearArgs),
+    /// How PostgreSQL would run a statement; nothing is run
+    Explain(ExplainArgs),
     /// Mark a deploy; made for deploy scripts
     Mark(MarkArgs),
     /// Print what was done: intents, outcomes and deploy marks
@@ -182,21 +184,36 @@ pub struct ClearArgs {
     /// How fast: gently, so that others hardly feel it, or as fast as the server goes
     #[arg(long, value_enum, default_value = "gentle")]
     pub pace: PaceArg,
-    /// Let the keys expire one by one within this time instead, so that not all are missed at once
-    #[arg(long, value_name = "D", value_parser = duration)]
-    pub expire_over: Option<Duration>,
-    /// Raise the namespace's version key instead: one command, and the old keys are read no more
-    #[arg(long, conflicts_with_all = ["expire_over", "older_than", "only_type"])]
-    pub bump: bool,
-    /// Only keys that nobody has used for so long
-    #[arg(long, value_name = "D", value_parser = duration)]
-    pub older_than: Option<Duration>,
-    /// Only keys of this type
-    #[arg(long = "type", value_name = "TYPE", value_parser = ["string", "hash", "list", "set", "zset", "stream"])]
-    pub only_type: Option<String>,
     /// Asking and printing.
     #[command(flatten)]
     pub consent: Consent,
+}
+
+/// `explain`.
+#[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["pid", "queryid", "query_file"]))]
+pub struct ExplainArgs {
+    /// The PostgreSQL target
+    #[arg(long, value_name = "T", value_parser = target)]
+    pub target: TargetId,
+    /// The statement that the session with this process id runs, or ran last
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(1..))]
+    pub pid: Option<i32>,
+    /// The statement with this `queryid` in `pg_stat_statements`
+    #[arg(long, value_name = "Q", allow_negative_numbers = true)]
+    pub queryid: Option<i64>,
+    /// A statement from a file (`-`: standard input); `$1` stands for a value
+    #[arg(long, value_name = "FILE")]
+    pub query_file: Option<PathBuf>,
+    /// The database it runs in, where the target's own is not meant
+    #[arg(long, value_name = "D", conflicts_with = "pid")]
+    pub database: Option<String>,
+    /// Where names are looked up, such as `app, public`; without it as role and database have it set
+    #[arg(long, value_name = "PATH")]
+    pub search_path: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub form: Form,
 }
 
 /// `mark`.

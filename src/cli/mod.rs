@@ -7,6 +7,7 @@ mod check;
 mod console;
 mod doctor;
 mod end;
+mod explain;
 mod init;
 mod journal;
 pub mod lab;

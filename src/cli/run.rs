@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::args::{ConfigAsk, Global, Verb, Words};
 use super::end::{End, Fail, USAGE, print, say};
-use super::{act, check, doctor, init, journal, lab, screenshot, settings};
+use super::{act, check, doctor, explain, init, journal, lab, screenshot, settings};
 use crate::config::{Config, Known, load};
 use crate::shell::world;
 
@@ -53,6 +53,7 @@ fn carry_out(verb: Verb, global: &Global) -> Result<End, Fail> {
         Verb::Check(args) => check::run(global, &args),
         Verb::Kill(args) => act::kill(global, &args),
         Verb::Clear(args) => act::clear(global, &args),
+        Verb::Explain(args) => explain::run(global, &args),
         Verb::Mark(args) => act::mark(global, &args),
         Verb::Journal(args) => journal::run(global, &args),
         Verb::Doctor(form) => doctor::run(global, form),

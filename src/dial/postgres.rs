@@ -72,6 +72,12 @@ impl PostgresDial {
         &self.place
     }
 
+    /// The same server and role, in another database.
+    #[must_use]
+    pub fn in_database(&self, database: &str) -> Self {
+        Self { options: self.options.clone().database(database), place: self.place.clone() }
+    }
+
     /// The role it logs in as.
     #[must_use]
     pub fn role(&self) -> &str {

@@ -118,9 +118,6 @@ pub struct Namespace {
     /// Never cleared (sessions, queues, locks).
     #[serde(default)]
     pub protected: bool,
-    /// A key with the number that the application puts into its keys: raised, the old ones are read no more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version_key: Option<String>,
 }
 
 impl Namespace {
@@ -145,7 +142,7 @@ impl Namespace {
                 "must end at a separator (one of : / . - _ | # } ] )), or \"user\" would also clear \"users:\"",
             );
         }
-        Ok(Self { name: name.to_owned(), prefix: prefix.to_owned(), protected, version_key: None })
+        Ok(Self { name: name.to_owned(), prefix: prefix.to_owned(), protected })
     }
 
     /// The `MATCH` pattern that finds exactly this prefix: every glob character escaped, then `*`.

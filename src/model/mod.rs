@@ -5,6 +5,8 @@ mod cache;
 mod clearing;
 mod database;
 mod doctor;
+mod explain;
+mod explain_lines;
 mod fact;
 mod finding;
 mod host;
@@ -27,6 +29,8 @@ pub use database::{
     Backend, BackendState, DatabaseSample, DatabaseTotals, PreparedTransaction, Replica, Wait,
 };
 pub use doctor::DoctorLine;
+pub use explain::{ExplainAsk, ExplainOf, ExplainStep, Explanation};
+pub use explain_lines::{ExplainLine, ExplainLineKind, table_size};
 pub use fact::{At, Fact, Mark};
 pub use finding::{Culprit, Finding, Remedy, ResourceState, Severity, Verdict};
 pub use host::{

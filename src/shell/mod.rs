@@ -6,6 +6,7 @@ pub mod clock;
 mod console;
 pub mod doctor;
 mod effects;
+pub mod explain;
 mod follow;
 mod input;
 mod keys;

@@ -44,7 +44,7 @@ fn sample(backends: Vec<Backend>) -> DatabaseSample {
 }
 
 /// Judges the same answer once a second, `polls` times.
-pub(crate) fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> Judgement {
+fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> Judgement {
     let target = TargetId::parse("primary").unwrap();
     let mut store = Store::new([TargetInfo {
         id: target.clone(),
@@ -64,7 +64,7 @@ pub(crate) fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> 
     last
 }
 
-pub(crate) fn finding(judgement: &Judgement, resource: Resource) -> &Finding {
+fn finding(judgement: &Judgement, resource: Resource) -> &Finding {
     judgement
         .findings
         .iter()

@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("view", &["app", "detect", "store", "config", "model"]),
     ("dial", &["config", "model"]),
     ("sources", &["dial", "config", "model"]),
+    ("explain", &["dial", "config", "model"]),
     // Actions count who will go on by the detector's own lock trees.
     ("actions", &["dial", "journal", "detect", "config", "model"]),
     ("feed", &["sources", "session", "config", "model"]),
@@ -25,8 +26,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "shell",
         &[
-            "app", "view", "detect", "store", "sources", "actions", "feed", "session", "journal", "lab",
-            "config", "model",
+            "app", "view", "detect", "store", "sources", "explain", "actions", "feed", "session", "journal",
+            "lab", "config", "model",
         ],
     ),
     ("cli", &["shell", "config", "journal", "lab", "model"]),
@@ -40,7 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ratatui", &["view", "shell"]),
     ("crossterm", &["shell"]),
     ("tokio", &["sources", "actions", "dial", "feed", "lab", "shell", "cli"]),
-    ("sqlx", &["sources", "actions", "dial", "lab"]),
+    ("sqlx", &["sources", "explain", "actions", "dial", "lab"]),
     ("redis", &["sources", "actions", "dial", "lab"]),
     ("reqwest", &["sources", "actions", "dial", "lab"]),
     ("sysinfo", &["sources/host"]),

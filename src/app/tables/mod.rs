@@ -18,4 +18,3 @@ mod upkeep;
 
 pub use detail::detail;
 pub use draft::{selected_row, table, words_of};
-pub use proxy::PROXIES;

@@ -168,7 +168,6 @@ fn act(app: &mut App) -> Vec<Effect> {
         progress: None,
         stopping: false,
         paused: false,
-        hurried: false,
         outcome: None,
     })));
     vec![effect]

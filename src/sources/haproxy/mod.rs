@@ -5,6 +5,7 @@
 mod csv;
 mod doctor;
 mod haproxy_source;
+mod http;
 mod parse;
 mod socket;
 

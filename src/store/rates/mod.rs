@@ -28,7 +28,7 @@ pub enum Rates {
     Database(DatabaseRates),
     /// Of a cache.
     Cache(CacheRates),
-    /// Of each queue; under no name, of all queues together.
+    /// Of each queue.
     Queue(RowRates<QueueRates>),
     /// Of each backend (`app`) and of each server behind it (`app/web1`).
     Proxy(RowRates<ProxyRates>),
@@ -76,8 +76,7 @@ pub(super) fn throughput(target: &TargetId, rates: &Rates, mut each: impl FnMut(
         Rates::Cache(rates) => each(target, rates.commands),
         Rates::Queue(rows) => {
             for (name, row) in rows {
-                let of = if name.is_empty() { target.clone() } else { target.row(name) };
-                each(&of, row.service);
+                each(&target.row(name), row.service);
             }
         }
         Rates::Proxy(rows) => {

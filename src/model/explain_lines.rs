@@ -1,0 +1,132 @@
+//! An explanation as lines, for a dialog and for a terminal alike.
+
+use super::words::{bytes, count};
+use super::{ExplainStep, Explanation};
+
+/// One line, not yet broken to a width.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainLine {
+    /// What it is.
+    pub kind: ExplainLineKind,
+    /// Blanks before it, and before what is left of it when it is broken.
+    pub indent: usize,
+    /// Its text.
+    pub text: String,
+}
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExplainLineKind {
+    /// Whose statement, and where.
+    Head,
+    /// The statement.
+    Query,
+    /// What must be known to read it right.
+    Note,
+    /// The heads of the columns.
+    Columns,
+    /// A step.
+    Step,
+    /// The step with the greatest part of the cost.
+    Costliest,
+    /// A condition or a key.
+    Detail,
+    /// What deserves a look.
+    Beware,
+    /// Nothing.
+    Empty,
+}
+
+/// Cells before the tree: share, rows and what parts them.
+const BEFORE: usize = 16;
+
+impl Explanation {
+    /// The lines, best read in a fixed width.
+    #[must_use]
+    pub fn lines(&self) -> Vec<ExplainLine> {
+        use ExplainLineKind as K;
+        let mut out = Vec::new();
+        let mut add = |kind, indent, text: String| out.push(ExplainLine { kind, indent, text });
+        let place = format!("planned in {} as {}", self.database, self.role);
+        add(K::Head, 0, if self.who.is_empty() { place } else { format!("{}; {place}", self.who) });
+        add(K::Query, 0, self.query.to_string());
+        add(K::Empty, 0, String::new());
+        add(K::Columns, 0, format!("{:>5}  {:>7}  STEP", "COST", "ROWS"));
+        for step in &self.steps {
+            let kind = if step.costliest { K::Costliest } else { K::Step };
+            let depth = usize::from(step.depth.min(20)) * 2;
+            add(kind, BEFORE + depth, step_text(step, depth));
+            for (label, text) in &step.details {
+                add(K::Detail, BEFORE + depth + 2, format!("{label}: {text}"));
+            }
+            for text in &step.beware {
+                add(K::Beware, BEFORE + depth + 2, format!("! {text}"));
+            }
+        }
+        if self.left_out > 0 {
+            add(K::Detail, BEFORE, format!("… {} more steps", count(u64::from(self.left_out))));
+        }
+        add(K::Empty, 0, String::new());
+        for note in &self.notes {
+            add(K::Note, 0, note.to_string());
+        }
+        out
+    }
+
+    /// The lines as one text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for line in self.lines() {
+            // A step's text has its figures where the indent would be.
+            let step = matches!(line.kind, ExplainLineKind::Step | ExplainLineKind::Costliest);
+            let blanks = if step { 0 } else { line.indent };
+            out.push_str(&" ".repeat(blanks));
+            out.push_str(&line.text);
+            out.push('\n');
+        }
+        out
+    }
+}
+
+fn step_text(step: &ExplainStep, depth: usize) -> String {
+    let share = format!("{:.0} %", step.share * 100.0);
+    let mark = if step.costliest { "  ◀ costliest" } else { "" };
+    format!("{share:>5}  {:>7}  {:depth$}{}{mark}", short(step.rows), "", step.what)
+}
+
+/// A number of rows in at most seven cells: `41 200`, `2.0 M`.
+fn short(rows: f64) -> String {
+    if rows < 99_999.5 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 100 000"
+        )]
+        return count(rows.max(0.0).round() as u64);
+    }
+    let (value, unit) = [(1e12, "T"), (1e9, "G"), (1e6, "M")]
+        .into_iter()
+        .find(|(size, _)| rows >= *size)
+        .map_or((rows / 1e3, "k"), |(size, unit)| (rows / size, unit));
+    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
+
+/// What is said of a table's size: `about 2 000 000 rows, 340 MB`.
+#[must_use]
+pub fn table_size(rows: f64, size: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of rows")]
+    let rows = count(rows.clamp(0.0, 1e15).round() as u64);
+    format!("about {rows} rows, {}", bytes(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stay_in_their_column() {
+        let all = [0.0, 41_200.0, 99_999.0, 123_456.0, 2e6, 3.4e10, 5e15].map(short);
+        assert_eq!(all, ["0", "41 200", "99 999", "123 k", "2.0 M", "34 G", "5000 T"]);
+    }
+}
