@@ -22,5 +22,5 @@ pub use overlay::{Acting, Confirming, Input, Menu, MenuItem, Overlay, Pick, Prom
 pub use place::{Pane, Place, RowKey, Sort, Tab, Viewpoint};
 pub use state::{App, Event, EventKind, Notice, Numbers, Settings, Told, World};
 pub use table::{Cell, Column, Row, Table};
-pub use tables::{detail, selected_row, table, words_of};
+pub use tables::{PROXIES, detail, selected_row, table, words_of};
 pub use update::{Hint, Suggestion, hints, settle, suggest, update, why_not};

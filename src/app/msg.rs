@@ -41,6 +41,8 @@ pub enum Effect {
     StopAct,
     /// Hold the running act, or let it go on.
     PauseAct(bool),
+    /// Let the running act go at full pace, or no longer.
+    HurryAct(bool),
     /// Poll every target now.
     PollNow,
     /// Draw the whole screen again.

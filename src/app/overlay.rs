@@ -127,6 +127,8 @@ pub struct Acting {
     pub stopping: bool,
     /// The operator holds it.
     pub paused: bool,
+    /// The operator asked for full pace.
+    pub hurried: bool,
     /// What came of it; the dialog then waits to be closed.
     pub outcome: Option<Outcome>,
 }

@@ -184,4 +184,6 @@ pub enum EventKind {
     Act,
     /// A target went away or came back.
     Target(Severity),
+    /// A target was restarted, promoted or set otherwise.
+    Noticed,
 }

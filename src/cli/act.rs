@@ -13,7 +13,9 @@ use super::run::{config, env, quiet_config, runtime};
 use super::signal;
 use crate::config::{Config, find};
 use crate::journal::{Author, Journal, actor};
-use crate::model::{BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText};
+use crate::model::{
+    BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText, Way,
+};
 use crate::shell::clock;
 use crate::shell::perform::{Hands, StopFlag};
 
@@ -68,7 +70,14 @@ fn namespace(config: &Config, args: &ClearArgs) -> Result<Intent, Refusal> {
             format!("{} has no namespace {:?} in the config; it has {names}", args.target, args.namespace);
         return Err(Refusal::refused(&says));
     };
-    let how = Clearing { pace: args.pace.into(), ..Clearing::default() };
+    let millis = |it: std::time::Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
+    let way = match (args.bump, args.expire_over) {
+        (true, _) => Way::Renew,
+        (false, Some(over)) => Way::Expire { over_ms: millis(over) },
+        (false, None) => Way::Remove,
+    };
+    let older_than = args.older_than.map(|it| it.as_secs());
+    let how = Clearing { pace: args.pace.into(), way, only_type: args.only_type.clone(), older_than };
     Ok(Intent::ClearNamespace { target: args.target.clone(), namespace: namespace.clone(), how })
 }
 
@@ -230,6 +239,10 @@ fn told(outcome: &Outcome, plan: Option<&Plan>) -> Value {
                 add("namespace", SafeText::new(&namespace.name).as_str().into());
                 add("matched", outcome.matched.into());
                 add("deleted", outcome.deleted.into());
+                add("stopped", outcome.stopped.into());
+                if let Some(keys) = outcome.expiring {
+                    add("expiring", keys.into());
+                }
             }
             Intent::MarkDeploy { label, .. } => {
                 add("id", outcome.mark.clone().into());

@@ -184,6 +184,18 @@ pub struct ClearArgs {
     /// How fast: gently, so that others hardly feel it, or as fast as the server goes
     #[arg(long, value_enum, default_value = "gentle")]
     pub pace: PaceArg,
+    /// Let the keys expire one by one within this time instead, so that not all are missed at once
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub expire_over: Option<Duration>,
+    /// Raise the namespace's version key instead: one command, and the old keys are read no more
+    #[arg(long, conflicts_with_all = ["expire_over", "older_than", "only_type"])]
+    pub bump: bool,
+    /// Only keys that nobody has used for so long
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub older_than: Option<Duration>,
+    /// Only keys of this type
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["string", "hash", "list", "set", "zset", "stream"])]
+    pub only_type: Option<String>,
     /// Asking and printing.
     #[command(flatten)]
     pub consent: Consent,

@@ -126,6 +126,9 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
     if let Some(prefix) = &target.prefix {
         list.add("prefix", quoted(prefix));
     }
+    if let Some(log) = &target.log {
+        list.add("log", quoted(&log.display().to_string()));
+    }
     if !target.queues.is_empty() {
         let queues: Vec<_> = target.queues.iter().map(|queue| quoted(queue)).collect();
         list.add("queues", format!("[{}]", queues.join(", ")));
@@ -141,6 +144,9 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
         list.add_from("name", quoted(&namespace.name), "the file".into());
         list.add("prefix", quoted(&namespace.prefix));
         list.add("protected", namespace.protected.to_string());
+        if let Some(key) = &namespace.version_key {
+            list.add("version_key", quoted(key));
+        }
     }
 }
 

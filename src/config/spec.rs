@@ -127,6 +127,8 @@ pub struct TargetSpec {
     pub prefix: Option<String>,
     /// Configuration file for `ssh` in place of the user's own.
     pub ssh_config: Option<PathBuf>,
+    /// Access log to follow (nginx).
+    pub log: Option<PathBuf>,
     /// Limits of this target, over the general ones.
     pub thresholds: Thresholds,
     /// Line of the file on which the target begins.
@@ -148,6 +150,7 @@ impl TargetSpec {
             slow_after: Duration::from_secs(1),
             namespaces: Vec::new(),
             queues: Vec::new(),
+            log: None,
             prefix: None,
             ssh_config: None,
             thresholds: Thresholds::default(),

@@ -38,6 +38,7 @@ fn takes(kind: &str) -> Takes {
         "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => (&["queues", "prefix"], REDIS, false),
         kind if QUEUE_KINDS.contains(&kind) => (&["queues"], REDIS, false),
         "haproxy" => (&[], &["http://", "https://", "unix:", "tcp://"], false),
+        "nginx" => (&["log"], &["http://", "https://"], false),
         _ => (&[], &[""], false),
     };
     Takes { keys, schemes, finds_itself }
@@ -51,6 +52,7 @@ fn owner(key: &str) -> Option<&'static str> {
         "queues" => Some("worker queues, such as rq, celery and sidekiq"),
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
         "ssh_config" => Some("ssh"),
+        "log" => Some("nginx"),
         "url" | "url_env" | "url_file" => Some("targets other than host, which is this machine"),
         _ => None,
     }
@@ -117,6 +119,11 @@ pub(super) fn target(
         && let Some((path, _)) = doc.text(&at, "ssh_config")
     {
         spec.ssh_config = Some(resolve(context, &path));
+    }
+    if takes.keys.contains(&"log")
+        && let Some((path, _)) = doc.text(&at, "log")
+    {
+        spec.log = Some(resolve(context, &path));
     }
     if takes.keys.contains(&"namespace") {
         namespaces(doc, &at, &mut spec);
@@ -190,7 +197,7 @@ fn namespaces(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpe
     for (table, span) in doc.tables(at, "namespace") {
         let called = at.called.as_ref().map(|target| format!("a namespace of {target}"));
         let mut here = Section { path: at.dotted("namespace"), called, table };
-        doc.only(&here, &["name", "prefix", "protected"]);
+        doc.only(&here, &["name", "prefix", "protected", "version_key"]);
         let Some((name, name_span)) = required(doc, &here, &span, "name", "templates") else { continue };
         here.path = format!("{}.{name}", here.path);
         here.called = at.called.as_ref().map(|target| format!("namespace {name:?} of {target}"));
@@ -203,7 +210,11 @@ fn namespaces(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpe
             continue;
         }
         match Namespace::parse(&name, &prefix, protected) {
-            Ok(namespace) => spec.namespaces.push(namespace),
+            Ok(mut namespace) => {
+                namespace.version_key =
+                    doc.text(&here, "version_key").map(|(key, _)| key).filter(|key| !key.is_empty());
+                spec.namespaces.push(namespace);
+            }
             Err(err) => doc.fault(&here, "prefix", &prefix_span, err.to_string()),
         }
     }

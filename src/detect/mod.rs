@@ -16,6 +16,8 @@ mod network;
 mod proxy_backends;
 mod proxy_process;
 mod queue_backlog;
+mod queue_jobs;
+mod queue_workers;
 mod replication;
 mod request_queue;
 mod root_blocker;
@@ -47,6 +49,8 @@ pub const DETECTORS: &[Detector] = &[
     cache_memory::detect,
     cache_latency::detect,
     queue_backlog::detect,
+    queue_workers::detect,
+    queue_jobs::detect,
     target_answer::detect,
     request_queue::detect,
     proxy_backends::detect,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Assessment, View};
-use crate::model::{ProxyProcess, Resource, Severity};
+use crate::model::{ProxyProcess, Resource, Sample, Severity};
 
 /// Share of the connections from which it warns, and from which it is critical.
 const CONNECTIONS: [f64; 2] = [0.80, 0.95];
@@ -16,15 +16,22 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
     let told = view.store.proxies(view.now);
     told.filter_map(|(target, sample)| {
         let it = Assessment::new("proxy_full", Resource::ProxyBackends, target.info.id.clone());
-        judge(it, sample.process.as_ref()?)
+        let process = sample.process.as_ref()?;
+        let before = target.recent().find_map(|sample| match sample {
+            Sample::Proxy(proxy) => proxy.process.as_ref()?.dropped,
+            _ => None,
+        });
+        let dropped = process.dropped.zip(before).map_or(0, |(now, before)| now.saturating_sub(before));
+        judge(it, process, dropped)
     })
     .collect()
 }
 
-fn judge(it: Assessment, process: &ProxyProcess) -> Option<Assessment> {
+/// `dropped` counts the connections lost over the window.
+fn judge(it: Assessment, process: &ProxyProcess, dropped: u64) -> Option<Assessment> {
     let most = process.max_connections.filter(|most| *most > 0);
     let taken = most.map(|most| process.connections as f64 / most as f64);
-    if taken.is_none() && process.idle.is_none() {
+    if taken.is_none() && process.idle.is_none() && process.dropped.is_none() {
         return None;
     }
     let by = |bad: [bool; 2]| match bad {
@@ -35,6 +42,9 @@ fn judge(it: Assessment, process: &ProxyProcess) -> Option<Assessment> {
     let full = taken.map_or(Severity::Ok, |taken| by(CONNECTIONS.map(|limit| taken >= limit)));
     let busy = process.idle.map_or(Severity::Ok, |idle| by(IDLE.map(|limit| idle < limit)));
     let mut says = Vec::new();
+    if most.is_none() && dropped == 0 {
+        says.push(format!("{} connections, none dropped", process.connections));
+    }
     if let Some(most) = most {
         let beyond = if full > Severity::Ok { "; beyond them new ones wait unseen" } else { "" };
         says.push(format!("{} of {most} connections{beyond}", process.connections));
@@ -46,8 +56,16 @@ fn judge(it: Assessment, process: &ProxyProcess) -> Option<Assessment> {
     if busy > full {
         says.reverse();
     }
+    let lost = if dropped > 0 { Severity::Critical } else { Severity::Ok };
+    if dropped > 0 {
+        says.insert(0, format!("{dropped} connections dropped for want of room (worker_connections)"));
+    }
     let used = [taken, process.idle.map(|idle| 1.0 - idle)].into_iter().flatten().reduce(f64::max);
-    let it = it.at_least(full.max(busy)).hold(Duration::from_secs(5)).used(used, None, None);
+    let it = it.at_least(full.max(busy).max(lost)).hold(Duration::from_secs(5)).used(
+        used,
+        None,
+        process.dropped.map(|_| dropped),
+    );
     Some(it.says(says.join("; ")))
 }
 
@@ -62,7 +80,7 @@ mod tests {
             let id = TargetId::parse("edge").expect("legal");
             let it = Assessment::new("proxy_full", Resource::ProxyBackends, id);
             let process = ProxyProcess { idle, connections, max_connections, ..ProxyProcess::default() };
-            judge(it, &process).map(|it| (it.entered, it.says))
+            judge(it, &process, 0).map(|it| (it.entered, it.says))
         };
         assert_eq!(judged(3, None, None), None);
         let (severity, says) = judged(960, Some(1000), Some(0.5)).expect("judged");

@@ -1,4 +1,5 @@
-//! Rules `backlog` and `no_worker`: jobs that wait too long, or for nobody. In seconds of the oldest wait.
+//! Rules `backlog`, `overrun` and `no_worker`: jobs that wait too long, will do so soon, or wait for
+//! nobody. In seconds of the oldest wait.
 
 use std::time::Duration;
 
@@ -6,6 +7,13 @@ use super::{Assessment, View};
 use crate::model::words::span;
 use crate::model::{Culprit, Queue, QueueAge, Resource, Severity, TargetId};
 use crate::store::QueueRates;
+
+/// How long more must come in than goes out before it is said.
+const OVERRUN: Duration = Duration::from_secs(15);
+/// Waiting jobs from which more coming in than going out is worth a word.
+const MANY: u64 = 50;
+/// A limit that will be passed within this many seconds is worth a word now.
+const SOON: f64 = 900.0;
 
 /// How every queue stands, a row each.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
@@ -16,6 +24,7 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
             let id = target.info.id.row(queue.name.as_str());
             out.push(backlog(view, &id, queue, rates));
             out.push(no_worker(&id, queue));
+            out.extend(overrun(view, &id, queue, rates));
         }
     }
     out
@@ -73,13 +82,37 @@ fn course(rates: &QueueRates) -> String {
     }
 }
 
+/// Jobs are put in faster than they are taken out: how long until they wait too long.
+fn overrun(view: &View<'_>, id: &TargetId, queue: &Queue, rates: Option<&QueueRates>) -> Option<Assessment> {
+    let it = Assessment::new("overrun", Resource::QueueBacklog, id.clone()).hold(OVERRUN);
+    let (arrival, service) = rates.and_then(|rates| rates.arrival.zip(rates.service))?;
+    let growth = arrival - service;
+    let limit = view.limits(Resource::QueueBacklog, id).warning;
+    // A tenth more than is done, and enough of it to be no accident of a second.
+    if service <= 0.0 || growth < arrival / 10.0 || queue.depth < MANY || queue.paused == Some(true) {
+        return Some(it.says("keeps up"));
+    }
+    let wait = queue.depth as f64 / service;
+    let left = (limit * service - queue.depth as f64) / growth;
+    let pace = format!("{arrival:.1}/s in, {service:.1}/s out");
+    let it = it.culprit(Culprit::Queue { name: queue.name.clone(), depth: queue.depth });
+    Some(if left <= 0.0 {
+        it.at_least(Severity::Warning).says(format!("{pace}: a job put in now waits {}", span(wait)))
+    } else if left < SOON {
+        let says = format!("{pace}: in {} jobs will wait for {}", span(left), span(limit));
+        it.at_least(Severity::Warning).says(says)
+    } else {
+        it.says(pace)
+    })
+}
+
 fn no_worker(id: &TargetId, queue: &Queue) -> Assessment {
     let it = Assessment::new("no_worker", Resource::QueueBacklog, id.clone()).hold(Duration::from_secs(3));
     match queue.workers {
         Some(0) if queue.depth > 0 && queue.paused != Some(true) => it
             .at_least(Severity::Critical)
             .proven(queue.oldest.seconds().unwrap_or(0.0))
-            .says(format!("{} waiting and no worker is alive", jobs(queue.depth)))
+            .says(format!("{} waiting and no worker is alive{}", jobs(queue.depth), silent(queue)))
             .culprit(Culprit::Queue { name: queue.name.clone(), depth: queue.depth }),
         Some(0) => it.says("no worker, nothing to do"),
         Some(1) => it.says("1 worker"),
@@ -88,6 +121,14 @@ fn no_worker(id: &TargetId, queue: &Queue) -> Assessment {
     }
 }
 
-fn jobs(count: u64) -> String {
+/// Workers that stopped speaking without a farewell.
+fn silent(queue: &Queue) -> String {
+    match queue.stale_workers {
+        None | Some(0) => String::new(),
+        Some(gone) => format!("; {gone} went silent without saying goodbye"),
+    }
+}
+
+pub(super) fn jobs(count: u64) -> String {
     if count == 1 { "1 job is".into() } else { format!("{count} jobs are") }
 }

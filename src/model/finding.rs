@@ -132,6 +132,15 @@ pub enum Culprit {
         /// Jobs waiting.
         depth: u64,
     },
+    /// A job of a queue.
+    Job {
+        /// Its class or function, else its id.
+        name: SafeText,
+        /// The queue it came from.
+        queue: SafeText,
+        /// Who has it; empty where that is not told.
+        worker: SafeText,
+    },
     /// A device, file system or port.
     Device {
         /// `/var`, `sda`, `port 8080`.

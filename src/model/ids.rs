@@ -118,6 +118,9 @@ pub struct Namespace {
     /// Never cleared (sessions, queues, locks).
     #[serde(default)]
     pub protected: bool,
+    /// A key with the number that the application puts into its keys: raised, the old ones are read no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_key: Option<String>,
 }
 
 impl Namespace {
@@ -142,7 +145,7 @@ impl Namespace {
                 "must end at a separator (one of : / . - _ | # } ] )), or \"user\" would also clear \"users:\"",
             );
         }
-        Ok(Self { name: name.to_owned(), prefix: prefix.to_owned(), protected })
+        Ok(Self { name: name.to_owned(), prefix: prefix.to_owned(), protected, version_key: None })
     }
 
     /// The `MATCH` pattern that finds exactly this prefix: every glob character escaped, then `*`.

@@ -161,6 +161,12 @@ pub struct Outcome {
     /// Keys the server says it removed.
     #[serde(default)]
     pub deleted: Option<u64>,
+    /// Keys that now expire sooner, where that was wanted instead of their removal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiring: Option<u64>,
+    /// The operator stopped it: neither done nor gone wrong, though its exit code is that of a failure.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
     /// The mark's id.
     #[serde(default)]
     pub mark: Option<String>,
@@ -178,6 +184,8 @@ impl Outcome {
             freed: None,
             matched: None,
             deleted: None,
+            expiring: None,
+            stopped: false,
             mark: None,
         }
     }

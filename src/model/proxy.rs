@@ -32,6 +32,8 @@ pub struct ProxyProcess {
     pub connections: u64,
     /// Connections it takes at most.
     pub max_connections: Option<u64>,
+    /// Connections it took and had to drop for want of room, ever; where it tells.
+    pub dropped: Option<u64>,
 }
 
 /// One pool of servers.
@@ -54,6 +56,8 @@ pub struct ProxyBackend {
     pub retries: u64,
     /// Requests in flight now.
     pub in_flight: u64,
+    /// Its queue is told even where no server has a limit.
+    pub sees_queue: bool,
     /// Its servers.
     pub servers: Vec<ProxyServer>,
 }

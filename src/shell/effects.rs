@@ -62,6 +62,7 @@ impl Effects {
             Effect::Act(plan) => self.act(*plan),
             Effect::StopAct => self.stop.stop(),
             Effect::PauseAct(paused) => self.stop.pause(paused),
+            Effect::HurryAct(full) => self.stop.hurry(full),
             Effect::Lab(dir, ask) => self.lab(dir, ask),
             Effect::PollNow => self.asks.poll_now = true,
             Effect::Redraw => self.asks.redraw = true,

@@ -30,6 +30,7 @@ pub(super) struct Clients {
     asked: Option<Instant>,
     long: bool,
     refused: bool,
+    fresh: bool,
 }
 
 impl Clients {
@@ -38,8 +39,14 @@ impl Clients {
         self.list.as_deref()
     }
 
+    /// Whether they were looked at in this very poll.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
     /// Asks, when it is time to.
     pub(super) fn ask(&mut self, script: &mut Pipeline) -> bool {
+        self.fresh = false;
         let every = if self.long { EVERY * 12 } else { EVERY };
         if self.refused || self.asked.is_some_and(|at| at.elapsed() < every) {
             return false;
@@ -54,6 +61,7 @@ impl Clients {
         let text = resp::text(answer).filter(|_| resp::refusal(answer).is_none());
         self.refused = text.is_none();
         self.long = text.as_ref().is_some_and(|text| text.len() > LONG);
+        self.fresh = text.is_some();
         self.list = text.map(|text| text.lines().map(client).collect());
     }
 }

@@ -11,8 +11,11 @@ mod heads;
 pub mod host;
 mod laravel;
 mod machine_lines;
+pub mod nginx;
+mod node_exporter;
 mod postgres;
 mod proc_text;
+mod prometheus_text;
 mod queue_poll;
 mod redis;
 mod redis_list;
@@ -23,6 +26,7 @@ mod rq;
 mod sidekiq;
 mod source;
 mod ssh;
+mod web_page;
 
 pub use source::{BoxFuture, Kind, Source};
 
@@ -30,6 +34,7 @@ pub use source::{BoxFuture, Kind, Source};
 pub const KINDS: &[Kind] = &[
     host::KIND,
     ssh::KIND,
+    node_exporter::KIND,
     postgres::KIND,
     redis::KIND,
     rq::KIND,
@@ -44,4 +49,5 @@ pub const KINDS: &[Kind] = &[
     redis_list::KIND,
     redis_stream::KIND,
     haproxy::KIND,
+    nginx::KIND,
 ];

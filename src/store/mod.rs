@@ -2,6 +2,7 @@
 //! between samples. Knows the model only; judges nothing and reads no clock.
 
 mod counter;
+mod noticed;
 mod rates;
 mod ring;
 mod series;
@@ -9,6 +10,7 @@ mod state;
 mod target;
 
 pub use counter::{grown, per_second, share};
+pub use noticed::noticed;
 pub use rates::{
     CacheRates, CommandRate, CpuShares, DatabaseRates, DiskRate, HostRates, PressureShares, ProxyRates,
     QueueRates, Rates, RowRates,

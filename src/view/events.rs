@@ -34,6 +34,7 @@ pub(super) const fn mark(kind: EventKind) -> (&'static str, Role) {
         EventKind::Finding(severity) | EventKind::Target(severity) => (severity.glyph(), Role::of(severity)),
         EventKind::Deploy => ("◆", Role::Deploy),
         EventKind::Act => ("»", Role::Key),
+        EventKind::Noticed => ("~", Role::Key),
     }
 }
 

@@ -64,6 +64,15 @@ fn calm(judgement: &Judgement) -> bool {
     judgement.verdict.severity == Severity::Ok
 }
 
+/// Calm, but for what a machine that others work on too says truly of its processors.
+fn calm_but_for_the_processor(judgement: &Judgement) -> bool {
+    let cpu = "host.cpu@bastion";
+    judgement
+        .findings
+        .iter()
+        .all(|it| it.resource == Resource::HostCpu || it.caused_by.as_deref() == Some(cpu))
+}
+
 fn root(judgement: &Judgement, resource: Resource) -> Option<&Finding> {
     judgement.findings.iter().find(|finding| finding.resource == resource && finding.caused_by.is_none())
 }
@@ -98,7 +107,8 @@ async fn each_fault_is_named_by_its_resource_and_cleared_when_it_is_healed() {
             .await;
         let says = watcher.last.verdict.says.clone();
         lab::heal(lab.dir()).unwrap();
-        let cleared = watcher.until(&format!("the all-clear after {fault}"), calm).await;
+        let clear = if resource == Resource::HostCpu { calm } else { calm_but_for_the_processor };
+        let cleared = watcher.until(&format!("the all-clear after {fault}"), clear).await;
         eprintln!(
             "{fault}: named after {:.1} s as {says:?}; all clear after {:.1} s",
             named.as_secs_f64(),

@@ -44,7 +44,7 @@ fn sample(backends: Vec<Backend>) -> DatabaseSample {
 }
 
 /// Judges the same answer once a second, `polls` times.
-fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> Judgement {
+pub(crate) fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> Judgement {
     let target = TargetId::parse("primary").unwrap();
     let mut store = Store::new([TargetInfo {
         id: target.clone(),
@@ -64,7 +64,7 @@ fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> Judgement {
     last
 }
 
-fn finding(judgement: &Judgement, resource: Resource) -> &Finding {
+pub(crate) fn finding(judgement: &Judgement, resource: Resource) -> &Finding {
     judgement
         .findings
         .iter()

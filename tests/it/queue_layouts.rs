@@ -38,14 +38,17 @@ async fn sidekiq_of_every_version() {
         .await;
     run(&mut other, &["ZADD", "retry", &format!("{}", now + 5.0), "c"]).await;
     run(&mut other, &["SADD", "processes", "web1:17:abc", "web2:18:gone"]).await;
+    let work = format!(
+        r#"{{"queue":"default","payload":"{{\"class\":\"Wrapper\",\"wrapped\":\"MailJob\",\"args\":[\"secret\"]}}","run_at":{:.0}}}"#,
+        now - 80.0
+    );
     let info = r#"{"hostname":"web1","concurrency":10,"queues":["default"],"identity":"web1:17:abc"}"#;
     run(
         &mut other,
         &["HSET", "web1:17:abc", "info", info, "beat", &format!("{now}"), "quiet", "false", "busy", "1"],
     )
     .await;
-    run(&mut other, &["HSET", "web1:17:abc:work", "t1", r#"{"queue":"default","payload":"{}","run_at":1}"#])
-        .await;
+    run(&mut other, &["HSET", "web1:17:abc:work", "t1", &work]).await;
 
     let mut asked = source(&spec("sidekiq", &url));
     let sample = queues(&mut asked).await;
@@ -59,6 +62,9 @@ async fn sidekiq_of_every_version() {
         (3, Some(10), Some(1), Some(false))
     );
     assert!((89.0..120.0).contains(&age(&default.oldest)), "{default:?}");
+    let longest = default.longest.as_ref().unwrap();
+    assert_eq!((longest.name.as_str(), longest.worker.as_str()), ("MailJob", "web1:17:abc"));
+    assert!((79.0..110.0).contains(&longest.running.unwrap()), "{longest:?}");
     assert_eq!((mail.depth, mail.workers, mail.paused), (1, Some(0), Some(true)));
     assert!((699.0..730.0).contains(&age(&mail.oldest)), "{mail:?}");
     assert_eq!(
@@ -66,7 +72,9 @@ async fn sidekiq_of_every_version() {
         (Some(1234), Some(2), Some(1))
     );
     assert_eq!((sample.shared.dead, sample.workers), (Some(0), Some(10)));
-    assert_eq!(queues(&mut asked).await.shared.overdue, Some(1));
+    let shared = queues(&mut asked).await.shared;
+    assert_eq!(shared.overdue, Some(1));
+    assert!((4.0..35.0).contains(&shared.overdue_for.unwrap()), "{shared:?}");
 }
 
 #[tokio::test]

@@ -70,9 +70,13 @@ worker = SimpleWorker([mail], connection=connection); worker.register_birth(); w
     assert_eq!((default.depth, default.workers, default.in_flight), (4, Some(0), Some(0)));
     let mail = queue(&sample, "mail");
     assert_eq!((mail.depth, mail.scheduled, mail.overdue), (3, Some(1), Some(1)));
-    assert_eq!((mail.workers, mail.busy, sample.workers), (Some(1), Some(0), Some(1)));
     let QueueAge::Exact(age) = mail.oldest else { panic!("{:?}", mail.oldest) };
     assert!((0.0..30.0).contains(&age), "{age}");
+    assert!((59.0..90.0).contains(&mail.overdue_for.unwrap()), "{mail:?}");
+    // Its process has ended, and with it the connection that bore its name: RQ itself would wait for eight minutes.
+    let mail =
+        until(&mut asked, "seen to be gone", |it| it.name.as_str() == "mail" && it.workers == Some(0)).await;
+    assert_eq!(mail.stale_workers, Some(1));
 
     let mut named = spec("rq", &url);
     named.queues = vec!["mail".into()];
@@ -93,6 +97,58 @@ SimpleWorker([Queue('default', connection=connection)], connection=connection).w
     let sample = queues(&mut asked).await;
     let default = queue(&sample, "default");
     assert_eq!((default.depth, default.dead, &default.oldest), (0, Some(1), &QueueAge::Empty));
+}
+
+/// Ended with the test.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[tokio::test]
+async fn an_rq_worker_at_work_and_then_killed() {
+    let server = lab::redis::start(&[]).unwrap();
+    let url = server.url(0);
+    let program = r"
+import os, redis
+from rq import Queue, SimpleWorker
+connection = redis.Redis.from_url(os.environ['URL'])
+mail = Queue('mail', connection=connection)
+mail.enqueue('time.sleep', 600)
+mail.enqueue('time.sleep', 601)
+SimpleWorker([mail], connection=connection).work()
+";
+    let python = std::env::var("WARROOM_TEST_PYTHON").unwrap();
+    let mut command = Command::new(python);
+    command.arg("-c").arg(program).env("URL", &url);
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let worker = Ended(command.spawn().unwrap());
+    let mut asked = source(&spec("rq", &url));
+    let mail = until(&mut asked, "at work", |it| it.longest.is_some() && it.busy == Some(1)).await;
+    assert_eq!((mail.depth, mail.workers, mail.stale_workers), (1, Some(1), Some(0)));
+    let longest = mail.longest.unwrap();
+    assert_eq!(longest.name.as_str(), "time.sleep", "what it was called with is not shown");
+    assert!(longest.running.unwrap() < 60.0);
+    drop(worker);
+    // It said it is at work half a minute ago at most; a missed word and no connection are proof.
+    let mail = until(&mut asked, "seen to be gone", |it| it.workers == Some(0)).await;
+    assert_eq!((mail.stale_workers, mail.busy), (Some(1), Some(0)));
+}
+
+async fn until(source: &mut Box<dyn Source>, what: &str, met: impl Fn(&Queue) -> bool) -> Queue {
+    let began = tokio::time::Instant::now();
+    loop {
+        let sample = queues(source).await;
+        if let Some(queue) = sample.queues.iter().find(|queue| met(queue)) {
+            return queue.clone();
+        }
+        assert!(began.elapsed() < Duration::from_secs(80), "never {what}: {sample:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// Plays samples a second apart and judges after each.
-fn judged(samples: impl IntoIterator<Item = Sample>) -> Judgement {
+pub(crate) fn judged(samples: impl IntoIterator<Item = Sample>) -> Judgement {
     let id = TargetId::parse("it").unwrap();
     let info = TargetInfo {
         id: id.clone(),
@@ -53,7 +53,7 @@ fn cache(change: impl Fn(i64, &mut CacheSample)) -> Judgement {
     }))
 }
 
-fn found(judgement: &Judgement, rule: &str) -> Option<Finding> {
+pub(crate) fn found(judgement: &Judgement, rule: &str) -> Option<Finding> {
     judgement.findings.iter().find(|finding| finding.rule == rule).cloned()
 }
 

@@ -5,12 +5,16 @@ mod guard;
 mod pace;
 mod preview;
 mod probe;
+pub(super) mod renew;
 mod server;
+mod strain;
 mod sweep;
 mod wire;
+mod words;
 
 pub(super) use guard::Guard;
 pub(super) use preview::Preview;
 pub(super) use probe::{Probe, ping_for_ever};
 pub(super) use server::{Facts, Server};
-pub(super) use sweep::{Back, End, Sweep, Tally};
+pub(super) use sweep::{End, Sweep, Tally};
+pub(super) use words::{MOST, lines, outcome, running, warnings};

@@ -38,6 +38,8 @@ pub(in crate::actions) struct Preview {
     pub ttl: Option<(f64, f64)>,
     /// Mean size of a key with its value, bytes.
     pub mean_bytes: Option<f64>,
+    /// Time since they were last used: least, middle and most, seconds; `None` where the server does not tell.
+    pub idle: Option<(f64, f64, f64)>,
     /// Keys the server walked through a second.
     pub pace: f64,
 }
@@ -99,11 +101,19 @@ impl Preview {
             pipeline.cmd("PTTL").arg(key);
             pipeline.cmd("MEMORY").arg("USAGE").arg(key);
         }
+        // None of these counts as a use of the key.
+        for key in keys {
+            pipeline.cmd("OBJECT").arg("IDLETIME").arg(key);
+        }
         if keys.is_empty() {
             return Ok(());
         }
         let values = ask(connection, &pipeline).await?;
         let (mut types, mut sizes) = (BTreeMap::<String, u64>::new(), Vec::new());
+        let (values, idle) = values.split_at(keys.len() * 3);
+        let mut idle: Vec<_> = idle.iter().filter_map(number).map(|it| it as f64).collect();
+        idle.sort_unstable_by(f64::total_cmp);
+        self.idle = idle.first().zip(idle.last()).map(|(a, z)| (*a, idle[idle.len() / 2], *z));
         for values in values.chunks(3) {
             let [kind, ttl, size] = values else { continue };
             // Refused or gone in between: then nothing is said of it.

@@ -7,8 +7,12 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use tokio::time::{Instant, sleep};
 
+use super::strain::{Signs, Strain};
+
 /// PINGs slower than this mean the server is in trouble: nothing more is asked of it for now.
 const TROUBLE: Duration = Duration::from_millis(20);
+/// PINGs from one look at the server's own signs to the next: half a second.
+const LOOK_EVERY: u32 = 25;
 
 /// What another client feels: a PING every twenty milliseconds on a connection of its own.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +22,8 @@ pub(in crate::actions) struct Probe(Arc<Mutex<Felt>>);
 struct Felt {
     recent: VecDeque<Duration>,
     slowest: Duration,
+    first: Option<Signs>,
+    last: Option<Signs>,
 }
 
 impl Probe {
@@ -34,9 +40,27 @@ impl Probe {
         felt.slowest = felt.slowest.max(took);
     }
 
+    fn seen(&self, signs: Signs) {
+        let mut felt = self.lock();
+        felt.first.get_or_insert_with(|| signs.clone());
+        felt.last = Some(signs);
+    }
+
     /// The slowest PING so far.
     pub(in crate::actions) fn slowest(&self) -> Duration {
         self.lock().slowest
+    }
+
+    /// Hit ratio since the clear began, 0 to 1; `None` with fewer than a hundred lookups.
+    pub(in crate::actions) fn hit_ratio(&self) -> Option<f64> {
+        let felt = self.lock();
+        felt.last.as_ref()?.hit_ratio_since(felt.first.as_ref()?)
+    }
+
+    /// What speaks against going on.
+    pub(super) fn strain(&self) -> Option<Strain> {
+        let felt = self.lock();
+        felt.last.as_ref()?.against(felt.first.as_ref()?)
     }
 
     /// What three of four recent PINGs stayed under; one that was held up tells nothing of the server.
@@ -55,12 +79,20 @@ impl Probe {
 
 /// Probes until it is dropped; a broken connection ends the probing, the sweep notices by itself.
 pub(in crate::actions) async fn ping_for_ever(mut connection: MultiplexedConnection, probe: Probe) {
+    let mut pings = 0_u32;
     loop {
         let began = Instant::now();
         if connection.send_packed_command(&redis::cmd("PING")).await.is_err() {
             std::future::pending::<()>().await;
         }
         probe.felt(began.elapsed());
+        if pings.is_multiple_of(LOOK_EVERY)
+            && let Ok(info) = connection.send_packed_command(&redis::cmd("INFO")).await
+        {
+            // Refused, it says nothing, and nothing is concluded from it.
+            probe.seen(Signs::read(&super::server::text(&info)));
+        }
+        pings = pings.wrapping_add(1);
         sleep(Duration::from_millis(20)).await;
     }
 }

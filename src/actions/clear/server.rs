@@ -131,6 +131,10 @@ pub(in crate::actions) struct Facts {
     pub replicas: u64,
     /// Everything is also written to an append-only file.
     pub appends: bool,
+    /// The major version of Redis it is compatible with; 0 when it does not tell.
+    pub major: u32,
+    /// It remembers how often keys are used, not when they last were.
+    pub forgets_when: bool,
     user: String,
 }
 
@@ -178,18 +182,20 @@ impl Facts {
             keys: number(keys).and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
             replicas: field("connected_slaves").parse().unwrap_or(0),
             appends: field("aof_enabled") == "1",
+            major: field("redis_version").split('.').next().and_then(|it| it.parse().ok()).unwrap_or(0),
+            forgets_when: field("maxmemory_policy").contains("lfu"),
             user: self::text(user),
         })
     }
 
-    /// Asks the server whether it would let a key go, without trying; `None` when it does not tell.
-    pub(in crate::actions) async fn may_unlink(
+    /// Asks the server whether it would carry a command out, without trying; `None` when it does not tell.
+    pub(in crate::actions) async fn may(
         &self,
         connection: &mut MultiplexedConnection,
-        key: &str,
+        command: &[&str],
     ) -> Option<bool> {
         let mut pipeline = redis::pipe();
-        pipeline.cmd("ACL").arg("DRYRUN").arg(&self.user).arg("UNLINK").arg(key);
+        pipeline.cmd("ACL").arg("DRYRUN").arg(&self.user).arg(command);
         let values = ask(connection, &pipeline).await.ok()?;
         match values.first()? {
             Value::Okay => Some(true),

@@ -15,6 +15,7 @@ pub(super) fn events(app: &App) -> Draft {
             EventKind::Finding(severity) => (severity.word(), severity),
             EventKind::Target(severity) => (if severity == Severity::Ok { "up" } else { "down" }, severity),
             EventKind::Deploy => ("deploy", Severity::Ok),
+            EventKind::Noticed => ("changed", Severity::Ok),
             EventKind::Act => ("act", Severity::Ok),
         };
         draft.rows.push(row(

@@ -6,7 +6,7 @@ use crate::model::{ProxyBackend, ProxyServer, Resource, ServerState, Severity};
 use crate::store::{ProxyRates, Target};
 
 /// Kinds that are proxies.
-pub(super) const PROXIES: &[&str] = &["haproxy", "nginx"];
+pub const PROXIES: &[&str] = &["haproxy", "nginx"];
 
 const COLUMNS: &[Column] = &[
     col("BACKEND", 22, false, 0),

@@ -21,7 +21,7 @@ pub(super) fn progress(app: &mut App, progress: Progress) {
 pub(super) fn ended(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     let at = app.now;
     settled(app, at, &outcome);
-    tell::say(app, outcome.says.to_string(), severity(outcome.kind));
+    tell::say(app, outcome.says.to_string(), severity(&outcome));
     if let Some(Overlay::Acting(it)) = &mut app.overlay
         && it.plan.id == outcome.plan
         && it.outcome.is_none()
@@ -32,10 +32,11 @@ pub(super) fn ended(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     vec![Effect::PollNow]
 }
 
-const fn severity(kind: OutcomeKind) -> Severity {
-    match kind {
+const fn severity(outcome: &Outcome) -> Severity {
+    match outcome.kind {
         OutcomeKind::Done | OutcomeKind::NothingToDo => Severity::Ok,
         OutcomeKind::Refused => Severity::Warning,
+        OutcomeKind::Failed if outcome.stopped => Severity::Warning,
         OutcomeKind::Failed => Severity::Critical,
     }
 }
@@ -82,6 +83,7 @@ pub(super) fn settled(app: &mut App, at: Timestamp, outcome: &Outcome) {
         OutcomeKind::Done => "",
         OutcomeKind::NothingToDo => "nothing to do: ",
         OutcomeKind::Refused => "refused: ",
+        OutcomeKind::Failed if outcome.stopped => "",
         OutcomeKind::Failed => "failed: ",
     };
     tell::event(app, at, EventKind::Act, &format!("{title}{word}{}", outcome.says));
@@ -111,6 +113,10 @@ pub(super) fn press(app: &mut App, chord: Chord) -> Vec<Effect> {
     if chord == Chord::char(' ') && it.progress.is_some() && !it.stopping {
         it.paused = !it.paused;
         return vec![Effect::PauseAct(it.paused)];
+    }
+    if chord == Chord::char('f') && it.progress.is_some() && !it.stopping {
+        it.hurried = !it.hurried;
+        return vec![Effect::HurryAct(it.hurried)];
     }
     Vec::new()
 }

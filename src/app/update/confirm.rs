@@ -168,6 +168,7 @@ fn act(app: &mut App) -> Vec<Effect> {
         progress: None,
         stopping: false,
         paused: false,
+        hurried: false,
         outcome: None,
     })));
     vec![effect]

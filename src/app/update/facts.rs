@@ -4,6 +4,7 @@ use super::{acting, tell};
 use crate::app::{App, EventKind};
 use crate::model::words::span;
 use crate::model::{At, Fact, Mark, Reading, Severity, Timestamp};
+use crate::store::noticed;
 
 /// Takes one fact in.
 pub(super) fn take(app: &mut App, fact: At<Fact>) {
@@ -22,7 +23,14 @@ fn read(app: &mut App, at: Timestamp, reading: Reading) {
     let failing = |app: &App| app.world.store.target(&id).and_then(|target| target.failing_since);
     let before = failing(app);
     let error = reading.sample.as_ref().err().cloned();
+    let last = |app: &App| app.world.store.target(&id).and_then(|target| target.sample.clone());
+    let known = last(app);
     app.world.store.take(at, reading);
+    if let (None, Some(known), Some(now)) = (&error, known, last(app)) {
+        for what in noticed(&known.it, &now.it) {
+            tell::event(app, at, EventKind::Noticed, &format!("{id} {what}"));
+        }
+    }
     match (before, error) {
         (None, Some(error)) if failing(app).is_some() => {
             let severity = if error.kind.is_ours() { Severity::Unknown } else { Severity::Critical };

@@ -33,7 +33,12 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     let blind: Vec<&ProxyServer> = taking.iter().copied().filter(|server| server.limit.is_none()).collect();
     let accept = accept_queue(view, target, sample, &taking);
     let unseen: Vec<&ProxyServer> = blind.iter().copied().filter(|server| !accept.covers(server)).collect();
-    if !taking.is_empty() && unseen.len() == taking.len() && backend.queue == 0 {
+    if backend.servers.is_empty() && !backend.sees_queue {
+        return it
+            .unknown("cannot be known: this proxy has no queue of its own and does not tell its servers");
+    }
+    let open = !taking.is_empty() && unseen.len() == taking.len() && !backend.sees_queue;
+    if open && backend.queue == 0 {
         return it.unknown(format!(
             "cannot be known: no limit (maxconn) on {}, so the proxy cannot see requests wait, and its accept \
              queue is on no watched machine",
@@ -152,7 +157,7 @@ fn in_proxy(target: &Target, backend: &ProxyBackend, rate: f64) -> Option<f64> {
             _ => None,
         })
         .collect();
-    let limited = backend.servers.iter().any(|server| server.limit.is_some());
+    let limited = backend.sees_queue || backend.servers.iter().any(|server| server.limit.is_some());
     if !limited && seen.iter().all(|it| it.queue == 0) {
         return None;
     }

@@ -3,11 +3,11 @@
 use tokio::time::Instant;
 
 use super::doctor::doctor;
-use super::http::Page;
 use super::parse;
-use super::socket::Door;
+use super::socket::{Door, MOST};
 use crate::config::TargetSpec;
 use crate::model::{Millis, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
+use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
 
 /// HAProxy.
@@ -23,9 +23,19 @@ pub struct HaproxySource {
     way: Way,
 }
 
+/// The statistics page as CSV; `;csv` is added where it is missing.
+fn page(text: &str) -> Result<WebPage, String> {
+    let mut url = reqwest::Url::parse(text).map_err(|error| format!("url: {error}"))?;
+    if !url.path().contains(";csv") {
+        url.set_path(&format!("{};csv", url.path()));
+    }
+    let most_mb = MOST >> 20;
+    WebPage::new(url, Hints { login: " (`stats auth`)", not_found: "is this the `stats uri`?", most_mb })
+}
+
 /// How its statistics are reached.
 pub(super) enum Way {
-    Page(Page),
+    Page(WebPage),
     Door(Door),
 }
 
@@ -58,7 +68,7 @@ impl Way {
             };
         }
         if text.starts_with("http://") || text.starts_with("https://") {
-            return Page::new(text).map(Self::Page);
+            return page(text).map(Self::Page);
         }
         Err(format!(
             "url: {} begins with none of unix:, tcp://, http://, https://",

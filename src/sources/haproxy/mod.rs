@@ -5,7 +5,6 @@
 mod csv;
 mod doctor;
 mod haproxy_source;
-mod http;
 mod parse;
 mod socket;
 

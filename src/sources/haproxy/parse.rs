@@ -158,6 +158,7 @@ fn process(info: &str) -> Option<ProxyProcess> {
         idle: number("Idle_pct").map(|percent| percent as f64 / 100.0),
         connections: number("CurrConns").unwrap_or(0),
         max_connections: number("Maxconn"),
+        dropped: None,
     })
 }
 

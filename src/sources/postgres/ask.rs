@@ -34,6 +34,7 @@ pub(super) struct Session {
     connection: PgConnection,
     version: u32,
     polls: u64,
+    in_recovery: Option<bool>,
     lanes: Lanes,
     facts: Option<Facts>,
     ledger: Ledger,
@@ -57,6 +58,8 @@ struct Facts {
     /// The schema of `pg_stat_statements`, where it is installed.
     statements: Option<String>,
     autovacuum_workers: u32,
+    /// The statement that lets us into that schema, where we are shut out.
+    statements_grant: Option<String>,
 }
 
 /// Asks once, on `session` or a new one; hands the session back while it can be used.
@@ -89,6 +92,7 @@ impl Session {
             version: connection.server_version_num().unwrap_or(0),
             connection,
             polls: 0,
+            in_recovery: None,
             lanes: Lanes::default(),
             facts: None,
             ledger: Ledger::default(),
@@ -117,6 +121,12 @@ impl Session {
             left_out,
             ..DatabaseSample::default()
         };
+        if self.in_recovery.replace(in_recovery).is_some_and(|before| before != in_recovery) {
+            // Promoted: what was known of the standby, and what it could not be asked, is out of date.
+            self.lanes = Lanes::default();
+            self.replay_lag = None;
+            self.absent.clear();
+        }
         let alive = match self.slow_lanes(dial, &mut sample).await {
             Ok(()) => true,
             // The poll itself succeeded; the next one logs in again.
@@ -238,6 +248,11 @@ impl Session {
             self.absent.push(Missing::new(what, &why));
             return Ok(());
         }
+        if let Some(grant) = &facts.statements_grant {
+            let why = format!("pg_stat_statements is in a schema that the role may not enter; {grant}");
+            self.absent.push(Missing::new(what, &why));
+            return Ok(());
+        }
         match self.ledger.read(&mut self.connection, schema).await {
             Ok(()) => {
                 self.lanes.answered(Lane::Statements, Instant::now());
@@ -336,5 +351,6 @@ fn facts(row: &PgRow) -> Result<Facts, Error> {
         grant: row.try_get(4)?,
         statements: row.try_get(5)?,
         autovacuum_workers: count(6)?,
+        statements_grant: row.try_get(7)?,
     })
 }

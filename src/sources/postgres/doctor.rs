@@ -80,6 +80,25 @@ fn rights(row: &PgRow) -> Result<Vec<DoctorLine>, sqlx::Error> {
             &format!("grant pg_use_reserved_connections to {role}, and set reserved_connections"),
         ));
     }
+    match (row.try_get(8)?, row.try_get(9)?) {
+        (true, true) if row.try_get::<Option<String>, _>(10)?.is_some() => lines.push(DoctorLine::lacking(
+            Severity::Ok,
+            "cannot tell what statements cost: pg_stat_statements is in a schema that the role may not enter",
+            &row.try_get::<String, _>(10)?,
+        )),
+        (true, true) => lines.push(DoctorLine::fine("tells what statements cost (pg_stat_statements)")),
+        (false, true) => lines.push(DoctorLine::lacking(
+            Severity::Ok,
+            "cannot tell what statements cost: pg_stat_statements is not installed in this database",
+            "create extension pg_stat_statements",
+        )),
+        (_, false) => lines.push(DoctorLine::lacking(
+            Severity::Ok,
+            "cannot tell what statements cost: the server does not load pg_stat_statements",
+            "alter system set shared_preload_libraries = 'pg_stat_statements'; restart the server; \
+             create extension if not exists pg_stat_statements",
+        )),
+    }
     if !row.try_get::<bool, _>(7)? {
         lines.push(DoctorLine::lacking(
             Severity::Critical,

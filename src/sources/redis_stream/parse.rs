@@ -4,7 +4,7 @@ use redis::{Pipeline, Value};
 
 use super::super::heads::ServerClock;
 use super::super::resp;
-use crate::model::{Queue, QueueAge, SafeText, Timestamp};
+use crate::model::{NotedJob, Queue, QueueAge, SafeText, Timestamp};
 
 /// A consumer idle for longer, or an entry unacknowledged for longer, counts as left behind.
 const IDLE_MS: i64 = 60_000;
@@ -88,8 +88,23 @@ pub(super) fn queue(group: &Group, alone: bool, values: &[Value], clock: &Server
         // for all of them is none of them alive.
         workers: (alive > 0 || depth > 0).then_some(alive),
         stale_workers: (depth > 0).then_some(stale),
+        returning: returning(behind),
         ..Queue::default()
     }
+}
+
+/// The entry that was delivered most often, of those left unacknowledged.
+fn returning(behind: &Value) -> Option<NotedJob> {
+    let entries = resp::list(behind).iter().filter_map(|entry| match resp::list(entry) {
+        [id, consumer, _, deliveries] => Some(NotedJob {
+            name: SafeText::new(&resp::text(id)?),
+            worker: SafeText::new(&resp::text(consumer)?),
+            running: None,
+            tries: resp::count(deliveries),
+        }),
+        _ => None,
+    });
+    entries.filter(|job| job.tries > Some(1)).max_by_key(|job| job.tries)
 }
 
 /// When the first of these entries was put in: its id says so, unless the writer chose ids of its own.

@@ -7,7 +7,7 @@ use redis::{Pipeline, Value};
 use super::super::heads::{self, ServerClock};
 use super::super::queue_poll::{Head, Layout, Watch};
 use super::super::resp;
-use super::worker::{self, Worker};
+use super::worker::{self, Gone, Worker};
 use crate::config::TargetSpec;
 use crate::model::{Queue, QueueSample, SafeText, Timestamp};
 
@@ -21,13 +21,19 @@ pub(super) struct Rq {
     /// Keys of the workers registered.
     registered: Vec<String>,
     workers: Vec<Worker>,
+    gone: Gone,
 }
 
 impl Layout for Rq {
-    const RULE: &'static str = "+time +exists +smembers +hmget +llen +lindex +zcard +zcount %R~rq:*";
+    const RULE: &'static str =
+        "+time +exists +smembers +hmget +llen +lindex +zcard +zcount +zrange +client|list %R~rq:*";
 
     fn of(_: &TargetSpec) -> Result<Self, String> {
         Ok(Self::default())
+    }
+
+    fn wants_clients(&self) -> bool {
+        true
     }
 
     fn ask_all(&self, _: &ServerClock, _: &BTreeSet<String>, script: &mut Pipeline) {
@@ -42,7 +48,10 @@ impl Layout for Rq {
     fn take_all(&mut self, answers: &[Value], _: &BTreeSet<String>, watch: &Watch) -> Vec<String> {
         let [queues, registered, suspended, workers @ ..] = answers else { return Vec::new() };
         self.suspended = resp::count(suspended) == Some(1);
-        self.workers = workers.iter().filter_map(|value| worker::worker(value, watch.clock.now())).collect();
+        let asked = self.registered.iter().zip(workers);
+        let told = asked.filter_map(|(key, value)| worker::worker(key, value, watch.clock.now()));
+        self.workers = told.collect();
+        self.gone.look(&mut self.workers, &watch.clients);
         self.registered = resp::texts(registered);
         self.registered.sort();
         self.registered.truncate(WORKERS);
@@ -60,19 +69,27 @@ impl Layout for Rq {
         script.cmd("ZCARD").arg(format!("rq:failed:{name}"));
         script.cmd("ZCOUNT").arg(format!("rq:wip:{name}")).arg("-inf").arg(&now);
         script.cmd("ZCOUNT").arg(format!("rq:scheduled:{name}")).arg("-inf").arg(&now);
+        script.cmd("ZRANGE").arg(format!("rq:scheduled:{name}")).arg(0).arg(0).arg("WITHSCORES");
     }
 
-    fn queue(&mut self, name: &str, answers: &[Value], _: &mut Watch) -> Result<(Queue, Head), &'static str> {
-        let [depth, head, running, intermediate, scheduled, failed, abandoned, overdue] = answers else {
+    fn queue(
+        &mut self,
+        name: &str,
+        answers: &[Value],
+        watch: &mut Watch,
+    ) -> Result<(Queue, Head), &'static str> {
+        let [depth, head, running, intermediate, scheduled, failed, abandoned, overdue, next] = answers
+        else {
             return Err("the server did not answer");
         };
         let queue = Queue {
             name: SafeText::new(name),
             depth: resp::count(depth).ok_or("its key rq:queue:… is no list")?,
             in_flight: resp::count(running).zip(resp::count(intermediate)).map(|(a, b)| a + b),
-            orphaned: resp::count(abandoned),
+            orphaned: resp::count(abandoned).filter(|_| watch.clock.now().is_some()),
             scheduled: resp::count(scheduled),
-            overdue: resp::count(overdue),
+            overdue: resp::count(overdue).filter(|_| watch.clock.now().is_some()),
+            overdue_for: watch.clock.overdue(next, 1.0),
             dead: resp::count(failed),
             paused: Some(self.suspended),
             ..Queue::default()
@@ -86,6 +103,14 @@ impl Layout for Rq {
 
     fn job_since(&self, answer: &Value) -> Option<Timestamp> {
         resp::list(answer).iter().filter_map(resp::text).find_map(|text| heads::from_text(&text))
+    }
+
+    fn ask_more(&mut self, _: &mut QueueSample, script: &mut Pipeline) {
+        worker::ask_jobs(&self.workers, script);
+    }
+
+    fn take_more(&mut self, answers: &[Value], watch: &mut Watch, sample: &mut QueueSample) {
+        worker::take_jobs(&self.workers, answers, &watch.clock, &mut sample.queues);
     }
 
     fn finish(&mut self, _: &Watch, sample: &mut QueueSample) {

@@ -1,15 +1,24 @@
 //! RQ's workers: who is alive, and whom they serve.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use redis::{Pipeline, Value};
 
-use super::super::heads;
+use super::super::clients::Clients;
+use super::super::heads::{self, ServerClock};
 use super::super::resp;
-use crate::model::{Queue, Timestamp};
+use crate::model::{NotedJob, Queue, SafeText, Timestamp};
 
 /// A worker that has not spoken for longer is gone: RQ lets an idle one be silent for eight minutes.
 const SILENT: f64 = 500.0;
+/// One at work speaks every half minute, and its word holds for a minute longer.
+const SILENT_AT_WORK: f64 = 90.0;
+/// Without a connection of its name, one at work that missed a word is gone.
+const MISSED: f64 = 35.0;
+/// Jobs under way whose beginning is asked for.
+const JOBS: usize = 64;
+/// How a worker without a name waits for a job.
+const WAITS: [&str; 5] = ["blmove", "brpoplpush", "blpop", "brpop", "lmove"];
 
 /// Asks for one worker's hash; `key` is what `rq:workers` lists.
 pub(super) fn ask(pipeline: &mut Pipeline, key: &str) {
@@ -19,11 +28,19 @@ pub(super) fn ask(pipeline: &mut Pipeline, key: &str) {
         "successful_job_count",
         "failed_job_count",
         "queues",
+        "ip_address",
+        "current_job",
     ]);
 }
 
 /// One worker as its hash tells.
 pub(super) struct Worker {
+    name: String,
+    /// The host it connects from, where its connection bears its name.
+    host: Option<String>,
+    job: Option<String>,
+    /// Seconds since it spoke.
+    silent: Option<f64>,
     busy: bool,
     alive: bool,
     succeeded: u64,
@@ -32,18 +49,83 @@ pub(super) struct Worker {
 }
 
 /// A worker; `None` when its hash has expired: it died without saying so.
-pub(super) fn worker(value: &Value, now: Option<Timestamp>) -> Option<Worker> {
-    let [state, heartbeat, succeeded, failed, queues] = resp::list(value) else { return None };
+pub(super) fn worker(key: &str, value: &Value, now: Option<Timestamp>) -> Option<Worker> {
+    let [state, heartbeat, succeeded, failed, queues, address, job] = resp::list(value) else { return None };
     let queues = resp::text(queues)?;
     let heartbeat = resp::text(heartbeat).and_then(|text| heads::from_text(&text));
     let silent = now.zip(heartbeat).map(|(now, heartbeat)| now.seconds_since(heartbeat));
+    let busy = resp::text(state).as_deref() == Some("busy");
+    let limit = if busy { SILENT_AT_WORK } else { SILENT };
+    let address = resp::text(address).filter(|address| !address.is_empty() && address != "unknown");
     Some(Worker {
-        busy: resp::text(state).as_deref() == Some("busy"),
-        alive: silent.is_none_or(|silent| silent < SILENT),
+        name: key.strip_prefix("rq:worker:").unwrap_or(key).to_owned(),
+        host: address.and_then(|address| Some(address.rsplit_once(':')?.0.to_owned())),
+        job: resp::text(job).filter(|job| !job.is_empty()),
+        silent,
+        busy,
+        alive: silent.is_none_or(|silent| silent < limit),
         succeeded: resp::count(succeeded).unwrap_or(0),
         failed: resp::count(failed).unwrap_or(0),
         queues: queues.split(',').map(|name| name.trim().to_owned()).collect(),
     })
+}
+
+/// Workers whose connections are gone, by what CLIENT LIST said last.
+#[derive(Default)]
+pub(super) struct Gone(BTreeSet<String>);
+
+impl Gone {
+    /// Marks as gone who registered by a named connection that is no longer there. A worker that had
+    /// to connect anew has lost its name: where one from the same host waits namelessly, nobody is
+    /// called gone for that.
+    pub(super) fn look(&mut self, workers: &mut [Worker], clients: &Clients) {
+        if let Some(list) = clients.list().filter(|_| clients.is_fresh()) {
+            self.0.clear();
+            for worker in workers.iter() {
+                let Some(host) = &worker.host else { continue };
+                let named = list.iter().any(|client| client.name == worker.name);
+                let nameless = list.iter().any(|client| {
+                    client.name.is_empty() && client.host == *host && WAITS.contains(&client.command.as_str())
+                });
+                let patient = worker.busy && worker.silent.is_some_and(|silent| silent < MISSED);
+                if !named && !nameless && !patient {
+                    self.0.insert(worker.name.clone());
+                }
+            }
+        }
+        for worker in workers.iter_mut().filter(|worker| self.0.contains(&worker.name)) {
+            worker.alive = false;
+        }
+    }
+}
+
+fn at_work(workers: &[Worker]) -> impl Iterator<Item = (&Worker, &String)> {
+    workers.iter().filter_map(|worker| Some((worker, worker.job.as_ref()?))).take(JOBS)
+}
+
+/// Asks since when the workers' jobs run.
+pub(super) fn ask_jobs(workers: &[Worker], script: &mut Pipeline) {
+    for (_, job) in at_work(workers) {
+        script.cmd("HMGET").arg(format!("rq:job:{job}")).arg(&["origin", "started_at", "description"]);
+    }
+}
+
+/// Notes on each queue the job that has run for the longest.
+pub(super) fn take_jobs(workers: &[Worker], answers: &[Value], clock: &ServerClock, queues: &mut [Queue]) {
+    for ((worker, id), answer) in at_work(workers).zip(answers) {
+        let [origin, begun, says] = resp::list(answer) else { continue };
+        let Some(origin) = resp::text(origin) else { continue };
+        let Some(queue) = queues.iter_mut().find(|queue| queue.name.as_str() == origin) else { continue };
+        let begun = resp::text(begun).and_then(|text| heads::from_text(&text));
+        let running = begun.and_then(|begun| clock.since(begun));
+        if running.is_some() && running > queue.longest.as_ref().and_then(|job| job.running) {
+            // The function's name; what it was called with stays unread.
+            let says = resp::text(says).unwrap_or_else(|| id.clone());
+            let name = SafeText::new(says.split('(').next().unwrap_or_default());
+            let worker = SafeText::new(&worker.name);
+            queue.longest = Some(NotedJob { name, worker, running, tries: None });
+        }
+    }
 }
 
 /// Adds to each queue the workers that serve it. Jobs done are counted by worker: they belong to a

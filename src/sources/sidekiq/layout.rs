@@ -24,7 +24,7 @@ pub(super) struct Sidekiq {
 
 impl Layout for Sidekiq {
     const RULE: &'static str =
-        "+time +get +smembers +sismember +hmget +hvals +llen +lindex +zcard +zcount %R~*";
+        "+time +get +smembers +sismember +hmget +hvals +llen +lindex +zcard +zcount +zrange %R~*";
 
     fn of(_: &TargetSpec) -> Result<Self, String> {
         Ok(Self::default())
@@ -38,30 +38,40 @@ impl Layout for Sidekiq {
         script.cmd("ZCARD").arg("schedule");
         script.cmd("ZCARD").arg("retry");
         script.cmd("ZCARD").arg("dead");
-        script.cmd("ZCOUNT").arg("schedule").arg("-inf").arg(clock.score());
+        for set in ["schedule", "retry"] {
+            script.cmd("ZCOUNT").arg(set).arg("-inf").arg(clock.score());
+            script.cmd("ZRANGE").arg(set).arg(0).arg(0).arg("WITHSCORES");
+        }
         for identity in &self.registered {
             process::ask(script, identity);
         }
     }
 
     fn take_all(&mut self, answers: &[Value], _: &BTreeSet<String>, watch: &Watch) -> Vec<String> {
-        let [queues, registered, processed, failed, schedule, retry, dead, overdue, hashes @ ..] = answers
-        else {
+        let [queues, registered, processed, failed, schedule, retry, dead, rest @ ..] = answers else {
             return Vec::new();
         };
+        let [due, first, retry_due, retry_first, hashes @ ..] = rest else { return Vec::new() };
+        let clock = &watch.clock;
+        let known = |value: &Value| resp::count(value).filter(|_| clock.now().is_some());
+        let late = [first, retry_first].into_iter().filter_map(|first| clock.overdue(first, 1.0));
         self.shared = SharedCounts {
             // Absent until the first job is done.
             processed: resp::count(processed).or(Some(0)),
             failed: resp::count(failed).or(Some(0)),
             scheduled: resp::count(schedule),
-            overdue: resp::count(overdue),
+            // One poller wakes both.
+            overdue: known(due).zip(known(retry_due)).map(|(a, b)| a + b),
+            overdue_for: late.reduce(f64::max),
             retry: resp::count(retry),
             dead: resp::count(dead),
             ..SharedCounts::default()
         };
-        self.processes = hashes
-            .chunks(process::PER_PROCESS)
-            .filter_map(|values| process::process(values, watch.clock.now()))
+        self.processes = self
+            .registered
+            .iter()
+            .zip(hashes.chunks(process::PER_PROCESS))
+            .filter_map(|(identity, values)| process::process(identity, values, watch.clock.now()))
             .collect();
         self.registered = resp::texts(registered);
         self.registered.sort();

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::super::heads;
 use super::super::resp;
-use crate::model::{Queue, Timestamp};
+use crate::model::{NotedJob, Queue, SafeText, Timestamp};
 
 /// A process that has not beaten for longer is gone; it beats every ten seconds.
 const SILENT: f64 = 60.0;
@@ -26,11 +26,17 @@ pub(super) struct Process {
     alive: bool,
     threads: u32,
     queues: Vec<String>,
-    running: Vec<String>,
+    running: Vec<Running>,
+}
+
+/// A job under way.
+struct Running {
+    queue: String,
+    job: NotedJob,
 }
 
 /// A process; `None` when its hash has expired: it died without saying so.
-pub(super) fn process(values: &[Value], now: Option<Timestamp>) -> Option<Process> {
+pub(super) fn process(identity: &str, values: &[Value], now: Option<Timestamp>) -> Option<Process> {
     let [hash, work] = values else { return None };
     let [info, beat, quiet] = resp::list(hash) else { return None };
     let info: Json = serde_json::from_slice(resp::bytes(info)?).ok()?;
@@ -39,7 +45,14 @@ pub(super) fn process(values: &[Value], now: Option<Timestamp>) -> Option<Proces
     let names = |value: &Json| value.as_str().map(str::to_owned);
     let running = resp::list(work).iter().filter_map(|job| {
         let job: Json = serde_json::from_slice(resp::bytes(job)?).ok()?;
-        names(job.get("queue")?)
+        let begun = job.get("run_at").and_then(|at| heads::from_text(&at.to_string()));
+        let noted = NotedJob {
+            name: SafeText::new(&class(job.get("payload")?)),
+            worker: SafeText::new(identity),
+            running: now.zip(begun).map(|(now, begun)| now.seconds_since(begun).max(0.0)),
+            tries: None,
+        };
+        Some(Running { queue: names(job.get("queue")?)?, job: noted })
     });
     // A quiet process finishes what it has and takes nothing more.
     let is_quiet = resp::text(quiet).as_deref() == Some("true");
@@ -67,8 +80,13 @@ pub(super) fn threads(processes: &[Process]) -> u32 {
 /// Adds to each queue the threads that serve it and the jobs under way.
 pub(super) fn add(queues: &mut [Queue], processes: &[Process]) {
     let mut running: HashMap<&str, u64> = HashMap::new();
-    for name in processes.iter().flat_map(|process| &process.running) {
-        *running.entry(name).or_default() += 1;
+    let mut longest: HashMap<&str, &NotedJob> = HashMap::new();
+    for it in processes.iter().flat_map(|process| &process.running) {
+        *running.entry(&it.queue).or_default() += 1;
+        let known = longest.entry(&it.queue).or_insert(&it.job);
+        if it.job.running > known.running {
+            *known = &it.job;
+        }
     }
     for queue in queues {
         let name = queue.name.as_str();
@@ -82,5 +100,14 @@ pub(super) fn add(queues: &mut [Queue], processes: &[Process]) {
         let busy = running.get(name).copied().unwrap_or(0);
         queue.in_flight = Some(busy);
         queue.busy = u32::try_from(busy).ok();
+        queue.longest = longest.get(name).map(|job| (*job).clone());
     }
+}
+
+/// The class of a job: an object up to version 6, text that holds one since; Active Job wraps its own in another.
+fn class(payload: &Json) -> String {
+    let inner = payload.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let payload: &Json = inner.as_ref().unwrap_or(payload);
+    let name = payload.get("wrapped").or_else(|| payload.get("class")).and_then(Json::as_str);
+    name.unwrap_or("a job").to_owned()
 }

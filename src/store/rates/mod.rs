@@ -28,7 +28,7 @@ pub enum Rates {
     Database(DatabaseRates),
     /// Of a cache.
     Cache(CacheRates),
-    /// Of each queue.
+    /// Of each queue; under no name, of all queues together.
     Queue(RowRates<QueueRates>),
     /// Of each backend (`app`) and of each server behind it (`app/web1`).
     Proxy(RowRates<ProxyRates>),
@@ -76,7 +76,8 @@ pub(super) fn throughput(target: &TargetId, rates: &Rates, mut each: impl FnMut(
         Rates::Cache(rates) => each(target, rates.commands),
         Rates::Queue(rows) => {
             for (name, row) in rows {
-                each(&target.row(name), row.service);
+                let of = if name.is_empty() { target.clone() } else { target.row(name) };
+                each(&of, row.service);
             }
         }
         Rates::Proxy(rows) => {

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{frame, keys};
 use crate::app::Acting;
-use crate::model::{OutcomeKind, StepResult};
+use crate::model::{Intent, OutcomeKind, StepResult};
 use crate::view::format;
 use crate::view::ink::{Ink, wrap};
 use crate::view::scene::Scene;
@@ -23,6 +23,9 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
         let mut all = vec![("s", "stop at the next safe point", Role::Key)];
         if it.progress.is_some() {
             all.push(("space", if it.paused { "go on" } else { "hold" }, Role::Key));
+            if matches!(it.plan.intent, Intent::ClearNamespace { .. }) {
+                all.push(("f", if it.hurried { "gentle pace" } else { "full pace" }, Role::Key));
+            }
         }
         if it.stopping {
             all = vec![("", "stopping …", Role::Muted)];
@@ -33,6 +36,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
         OutcomeKind::Done => ("ok  done", Role::Ok),
         OutcomeKind::NothingToDo => (".  nothing to do", Role::Text),
         OutcomeKind::Refused => ("!  refused", Role::Warning),
+        OutcomeKind::Failed if outcome.stopped => ("!  stopped", Role::Warning),
         OutcomeKind::Failed => ("!!  failed", Role::Critical),
     };
     ink.put(inside.x, inside.y, inside.width, word, role);

@@ -91,10 +91,15 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, entries: &[Entry],
     let left = &entries[heights.len()..];
     if !left.is_empty() && y < area.bottom() {
         let worst = left.iter().map(|entry| entry.severity).max().unwrap_or_default();
+        let fine = left.iter().filter(|entry| entry.severity == Severity::Ok).count();
         let (text, role) = match worst {
             Severity::Ok => (format!("+{} more, all fine", left.len()), Role::Muted),
-            worst => {
+            worst if fine == 0 => {
                 (format!("+{} more, worst {} {}", left.len(), worst.glyph(), worst.word()), Role::of(worst))
+            }
+            worst => {
+                let not = left.len() - fine;
+                (format!("+{} more: {not} up to {}, {fine} fine", left.len(), worst.glyph()), Role::of(worst))
             }
         };
         ink.put(area.x, y, area.width, &text, role);

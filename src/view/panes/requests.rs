@@ -2,6 +2,7 @@
 
 use super::entry::trouble;
 use super::{Entry, Scene, Shape, counted};
+use crate::app::PROXIES;
 use crate::model::{ProxyBackend, Resource, ResourceState, Sample, ServerState, TargetId};
 use crate::store::{Metric, ProxyRates, Target};
 use crate::view::format;
@@ -31,7 +32,7 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
                     out.push(entry(scene, target, backend, rate));
                 }
             }
-            None if target.info.kind == "haproxy" => out.extend(trouble(target, scene)),
+            None if PROXIES.contains(&target.info.kind.as_str()) => out.extend(trouble(target, scene)),
             _ => {}
         }
     }

@@ -155,6 +155,7 @@ fn one_act_at_a_time_and_it_can_be_held_and_stopped() {
     assert!(bench.press("space").is_empty(), "what tells no progress cannot be held");
     let progress = warroom::model::Progress { plan: id, share: 0.5, says: safe("half") };
     bench.msg(Msg::Progress(progress));
+    assert_eq!(bench.press("f f"), vec![Effect::HurryAct(true), Effect::HurryAct(false)]);
     assert_eq!(bench.press("space"), vec![Effect::PauseAct(true)]);
     assert_eq!(bench.press("s"), vec![Effect::StopAct, Effect::PauseAct(false)]);
     assert!(bench.press("s esc space").is_empty());

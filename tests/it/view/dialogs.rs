@@ -124,6 +124,7 @@ fn an_act_under_way_and_its_outcome() {
         }),
         stopping: false,
         paused: false,
+        hurried: false,
         outcome: None,
     };
     assert!(over("acting", Overlay::Acting(Box::new(acting.clone()))).contains("41 %"));

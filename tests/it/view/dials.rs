@@ -16,6 +16,8 @@ pub(super) struct Dials {
     pub(super) jobs: u64,
     pub(super) oldest: f64,
     pub(super) workers: u32,
+    /// Queues beside the usual two; the first twenty of them wait.
+    pub(super) more_queues: u64,
     pub(super) queued: u64,
     pub(super) servers_down: usize,
     /// Targets that do not answer, and why.
@@ -39,6 +41,7 @@ impl Default for Dials {
             jobs: 2,
             oldest: 0.3,
             workers: 4,
+            more_queues: 0,
             queued: 0,
             servers_down: 0,
             down: Vec::new(),

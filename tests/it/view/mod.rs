@@ -55,6 +55,14 @@ fn a_clogged_queue() {
 }
 
 #[test]
+fn five_hundred_queues_of_which_twenty_wait() {
+    agreed("queues_many", &Lab::healthy().with(30, |dials| dials.more_queues = 498));
+    let mut lab = Lab::healthy().with(30, |dials| dials.more_queues = 498);
+    lab.app.viewpoint.stack = vec![Place::Zoom(Pane::Queues, Tab::Queues)];
+    agreed("queues_many_zoom", &lab);
+}
+
+#[test]
 fn a_busy_machine_short_of_memory() {
     agreed(
         "host",

@@ -362,13 +362,14 @@ impl Lab {
             busy: Some(workers.min(1)),
             ..Queue::default()
         };
-        QueueSample {
-            queues: vec![
-                queue("default", 0, 0.0, 4),
-                queue("mail", self.dials.jobs, self.dials.oldest, self.dials.workers),
-            ],
-            workers: Some(4),
-            ..QueueSample::default()
+        let mut queues = vec![
+            queue("default", 0, 0.0, 4),
+            queue("mail", self.dials.jobs, self.dials.oldest, self.dials.workers),
+        ];
+        for n in 0..self.dials.more_queues {
+            let late = 20_u64.saturating_sub(n);
+            queues.push(queue(&format!("tenant-{n:03}"), late * 40, late as f64 * 35.0, 4));
         }
+        QueueSample { queues, workers: Some(4), ..QueueSample::default() }
     }
 }

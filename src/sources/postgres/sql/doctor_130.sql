@@ -7,4 +7,10 @@ select current_setting('server_version'),
        case when to_regrole('pg_use_reserved_connections') is not null
             then pg_has_role(current_user, to_regrole('pg_use_reserved_connections'), 'usage') end,
        format('%I', current_user),
-       current_setting('track_activities')::bool
+       current_setting('track_activities')::bool,
+       exists (select from pg_extension where extname = 'pg_stat_statements'),
+       current_setting('pg_stat_statements.max', true) is not null,
+       (select case when not has_schema_privilege(n.oid, 'usage')
+                    then format('grant usage on schema %I to %I', n.nspname, current_user) end
+        from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements')

@@ -8,4 +8,8 @@ select current_setting('max_connections')::int4,
        format('grant pg_monitor to %I', current_user),
        (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace
         where e.extname = 'pg_stat_statements'),
-       current_setting('autovacuum_max_workers')::int4
+       current_setting('autovacuum_max_workers')::int4,
+       (select case when not has_schema_privilege(n.oid, 'usage')
+                    then format('grant usage on schema %I to %I', n.nspname, current_user) end
+        from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements')

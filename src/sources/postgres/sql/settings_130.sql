@@ -3,7 +3,7 @@
 select name, setting || coalesce(' ' || nullif(unit, ''), '')
 from pg_settings
 where vartype <> 'string'
-  and source in ('configuration file', 'database', 'user', 'database user', 'command line', 'environment variable')
+  and source in ('configuration file', 'command line', 'environment variable')
   and setting <> '(disabled)'
 order by name
 limit 300

@@ -1,4 +1,4 @@
-//! HAProxy's statistics page as CSV. Redirects are not followed, no proxy is asked, the size is bounded.
+//! One page read over HTTP. Redirects are not followed, no proxy is asked, the size is bounded.
 
 use std::sync::Arc;
 
@@ -6,24 +6,31 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use rustls::crypto::ring;
 
-use super::socket::MOST;
 use crate::model::{PollError, PollErrorKind};
 
+/// What a kind adds to the general words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hints {
+    /// After "401: it wants a user and a password".
+    pub(super) login: &'static str,
+    /// After "404: ".
+    pub(super) not_found: &'static str,
+    /// Longest answer taken, megabytes.
+    pub(super) most_mb: usize,
+}
+
 /// The page and the connection to it.
-pub(super) struct Page {
+pub(super) struct WebPage {
     client: Client,
     url: Url,
     /// Without user and password.
     place: String,
+    hints: Hints,
 }
 
-impl Page {
-    /// Prepares to read `text`; `;csv` is added where it is missing. The error holds no credentials.
-    pub(super) fn new(text: &str) -> Result<Self, String> {
-        let mut url = Url::parse(text).map_err(|error| format!("url: {error}"))?;
-        if !url.path().contains(";csv") {
-            url.set_path(&format!("{};csv", url.path()));
-        }
+impl WebPage {
+    /// Prepares to read `url`. The error holds no credentials.
+    pub(super) fn new(url: Url, hints: Hints) -> Result<Self, String> {
         let builder = Client::builder().redirect(Policy::none()).no_proxy().pool_max_idle_per_host(1);
         let builder = if url.scheme() == "https" {
             // Fails only when a provider is installed already, which is as good.
@@ -34,8 +41,9 @@ impl Page {
             builder.tls_backend_preconfigured(no_tls()?)
         };
         let client = builder.build().map_err(|error| format!("http client: {}", error.without_url()))?;
-        let place = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
-        Ok(Self { client, url, place })
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let place = format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path());
+        Ok(Self { client, url, place, hints })
     }
 
     /// Reads the page.
@@ -48,8 +56,9 @@ impl Page {
     async fn body(&self, mut answer: Response) -> Result<String, PollError> {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.failed(error))? {
-            if body.len() + chunk.len() > MOST {
-                return Err(self.error(PollErrorKind::Garbage, "the answer is longer than 32 MB"));
+            if body.len() + chunk.len() > self.hints.most_mb << 20 {
+                let says = format!("the answer is longer than {} MB", self.hints.most_mb);
+                return Err(self.error(PollErrorKind::Garbage, &says));
             }
             body.extend_from_slice(&chunk);
         }
@@ -61,12 +70,13 @@ impl Page {
         let kind = match status {
             StatusCode::OK => return Ok(()),
             StatusCode::UNAUTHORIZED => {
-                let says = "401: it wants a user and a password (`stats auth`); put them into the url";
-                return Err(self.error(PollErrorKind::Login, says));
+                let says =
+                    format!("401: it wants a user and a password{}; put them into the url", self.hints.login);
+                return Err(self.error(PollErrorKind::Login, &says));
             }
             StatusCode::FORBIDDEN => PollErrorKind::Rights,
             StatusCode::NOT_FOUND => {
-                return Err(self.error(PollErrorKind::Unsupported, "404: is this the `stats uri`?"));
+                return Err(self.error(PollErrorKind::Unsupported, &format!("404: {}", self.hints.not_found)));
             }
             _ if status.is_redirection() => {
                 let says = format!(
@@ -94,10 +104,14 @@ impl Page {
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        self.error(kind, &cause.to_string().to_lowercase())
+        let says = cause.to_string().to_lowercase();
+        // A server that went away between two polls leaves a dead connection behind.
+        let gone = says.contains("closed before message completed");
+        self.error(if gone { PollErrorKind::Unreachable } else { kind }, &says)
     }
 
-    fn error(&self, kind: PollErrorKind, says: &str) -> PollError {
+    /// A fault of the page, with its place.
+    pub(super) fn error(&self, kind: PollErrorKind, says: &str) -> PollError {
         PollError::new(kind, &format!("{}: {says}", self.place))
     }
 }

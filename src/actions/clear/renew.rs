@@ -1,0 +1,113 @@
+//! The gentlest clear: the number that an application puts into its keys is raised, in one command.
+
+use redis::aio::MultiplexedConnection;
+
+use super::super::plan_id;
+use super::server::{Facts, ask, number, refused};
+use crate::model::{
+    Confirm, Intent, Namespace, Outcome, OutcomeKind, Plan, PlanLine, SafeText, StepResult, TargetId,
+};
+
+/// The version now; `None` when the key does not exist.
+///
+/// # Errors
+/// A fragment: the connection broke, or the key holds no whole number.
+pub(in crate::actions) async fn look(
+    connection: &mut MultiplexedConnection,
+    key: &str,
+) -> Result<Option<i64>, String> {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("GET").arg(key);
+    let values = ask(connection, &pipeline).await?;
+    if let Some(why) = refused(&values) {
+        return Err(format!("its version key {key}: {why}"));
+    }
+    match values.first() {
+        None | Some(redis::Value::Nil) => Ok(None),
+        Some(value) => {
+            let told = number(value).map(Some);
+            told.ok_or_else(|| format!("its version key {key} holds no whole number"))
+        }
+    }
+}
+
+/// What it would touch: one key.
+pub(in crate::actions) fn plan(
+    intent: &Intent,
+    target: &TargetId,
+    namespace: &Namespace,
+    key: &str,
+    now: Option<i64>,
+    facts: &Facts,
+) -> Plan {
+    let becomes = match now {
+        Some(now) => format!("{now}, becomes {}", now.saturating_add(1)),
+        None => "not there yet, becomes 1".into(),
+    };
+    let mut warnings =
+        vec![SafeText::new("every lookup of the namespace misses at once: the origin takes them all")];
+    if now.is_none() {
+        warnings.push(SafeText::new("nobody has set that key: does the application read it?"));
+    }
+    Plan {
+        id: plan_id(facts.clock),
+        intent: intent.clone(),
+        read_at: facts.clock,
+        title: SafeText::new(&format!("Raise the version of {} on {target}", namespace.name)),
+        lines: vec![
+            PlanLine::new("key", key),
+            PlanLine::new("version", &becomes),
+            PlanLine::new("stays", "every key of before, unread, until it expires or is evicted"),
+        ],
+        warnings,
+        gentler: None,
+        verb: SafeText::new(&format!("raise the version of {}", namespace.name)),
+        confirm: Confirm::Key,
+        touches: 1,
+        frees: None,
+        identity: format!("{} on {}", namespace.prefix, facts.run_id),
+    }
+}
+
+/// Raises it, and reads it back.
+pub(in crate::actions) async fn act(
+    mut connection: MultiplexedConnection,
+    plan: &Plan,
+    key: &str,
+) -> Outcome {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("INCR").arg(key);
+    let raised = match ask(&mut connection, &pipeline).await {
+        Ok(values) => match (refused(&values), values.first().and_then(number)) {
+            (Some(why), _) => Err(format!("nothing was done: {why}")),
+            (None, Some(version)) => Ok(version),
+            (None, None) => Err("the answer to INCR is not one: look whether it was raised".into()),
+        },
+        Err(why) => Err(format!("{why}: look whether {key} was raised")),
+    };
+    let seen = match raised {
+        Ok(version) => look(&mut connection, key).await.map(|now| (version, now)),
+        Err(why) => Err(why),
+    };
+    let (kind, says) = match seen {
+        Ok((version, Some(now))) if now >= version => (
+            OutcomeKind::Done,
+            format!("raised {key} to {version}; the keys of before stay, unread, until they expire"),
+        ),
+        Ok((version, _)) => (
+            OutcomeKind::Failed,
+            format!(
+                "raised {key} to {version}, but it was not there when read back: somebody else writes it"
+            ),
+        ),
+        Err(why) => (OutcomeKind::Failed, why),
+    };
+    let text = SafeText::new(&says);
+    let step = if kind == OutcomeKind::Done { StepResult::Done(text) } else { StepResult::Failed(text) };
+    Outcome {
+        matched: Some(0),
+        deleted: Some(0),
+        steps: vec![step],
+        ..Outcome::new(plan.id.clone(), kind, &says)
+    }
+}

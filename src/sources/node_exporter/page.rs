@@ -1,0 +1,307 @@
+//! The exporter's page read into the sample of a machine. Pure.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::model::{
+    CpuTimes, DiskIo, Filesystem, HostSample, Interface, Memory, Missing, Paging, Pressure, SafeText, Tcp,
+};
+use crate::sources::prometheus_text::{Line, lines};
+
+/// Most interfaces, disks and file systems told of.
+const MOST: usize = 64;
+/// Device names that are no hardware of their own.
+const VIRTUAL: &[&str] = &["loop", "ram", "zram", "dm-", "md", "sr", "fd"];
+/// File systems that hold no data that could fill up.
+const NO_STORES: &[&str] = &["tmpfs", "devtmpfs", "ramfs", "squashfs", "overlay", "iso9660", "erofs"];
+
+/// What the page says, while it is read. Counters that were not there stay `None`.
+#[derive(Default)]
+struct Seen {
+    cpu: BTreeMap<String, CpuTimes>,
+    plain: BTreeMap<&'static str, f64>,
+    disks: BTreeMap<String, DiskIo>,
+    mounts: BTreeMap<(String, String), Mount>,
+    interfaces: BTreeMap<String, Interface>,
+    refaults: Option<u64>,
+    hostname: SafeText,
+}
+
+#[derive(Default)]
+struct Mount {
+    size: f64,
+    free: f64,
+    available: f64,
+    left_out: bool,
+}
+
+/// Metrics without labels that are wanted.
+const PLAIN: &[&str] = &[
+    "node_boot_time_seconds",
+    "node_load1",
+    "node_load15",
+    "node_load5",
+    "node_memory_MemAvailable_bytes",
+    "node_memory_MemTotal_bytes",
+    "node_memory_SwapFree_bytes",
+    "node_memory_SwapTotal_bytes",
+    "node_netstat_TcpExt_ListenDrops",
+    "node_netstat_TcpExt_ListenOverflows",
+    "node_netstat_Tcp_OutSegs",
+    "node_netstat_Tcp_PassiveOpens",
+    "node_netstat_Tcp_RetransSegs",
+    "node_pressure_cpu_waiting_seconds_total",
+    "node_pressure_io_stalled_seconds_total",
+    "node_pressure_io_waiting_seconds_total",
+    "node_pressure_memory_stalled_seconds_total",
+    "node_pressure_memory_waiting_seconds_total",
+    "node_procs_blocked",
+    "node_procs_running",
+    "node_time_seconds",
+    "node_vmstat_oom_kill",
+    "node_vmstat_pgmajfault",
+    "node_vmstat_pswpin",
+    "node_vmstat_pswpout",
+];
+
+/// Reads a whole page; `None` when it is not that of a `node_exporter` on Linux.
+pub(super) fn sample(text: &str) -> Option<HostSample> {
+    let mut seen = Seen::default();
+    for line in lines(text) {
+        seen.take(&line);
+    }
+    (!seen.cpu.is_empty()).then(|| seen.into_sample())
+}
+
+impl Seen {
+    fn take(&mut self, line: &Line<'_>) {
+        let Some(rest) = line.name.strip_prefix("node_") else { return };
+        if let Ok(at) = PLAIN.binary_search(&line.name) {
+            self.plain.insert(PLAIN[at], line.value);
+        } else if rest == "cpu_seconds_total" {
+            self.processor(line);
+        } else if rest.starts_with("disk_") {
+            self.disk(line);
+        } else if rest.starts_with("filesystem_") {
+            self.mount(line);
+        } else if rest.starts_with("network_") {
+            self.interface(line);
+        } else if rest.starts_with("vmstat_workingset_refault") {
+            let sum = self.refaults.unwrap_or_default();
+            self.refaults = line.count().map(|more| sum.saturating_add(more)).or(self.refaults);
+        } else if rest == "uname_info"
+            && let Some(name) = line.label("nodename")
+        {
+            self.hostname = SafeText::new(&name);
+        }
+    }
+
+    fn processor(&mut self, line: &Line<'_>) {
+        let (Some(cpu), Some(mode)) = (line.label("cpu"), line.label("mode")) else { return };
+        if !line.value.is_finite() {
+            return;
+        }
+        let times = self.cpu.entry(cpu.into_owned()).or_default();
+        match mode.as_ref() {
+            "user" | "nice" => times.user += line.value,
+            "system" | "irq" | "softirq" => times.system += line.value,
+            "iowait" => times.iowait += line.value,
+            "steal" => times.steal += line.value,
+            "idle" => times.idle += line.value,
+            _ => {}
+        }
+    }
+
+    fn disk(&mut self, line: &Line<'_>) {
+        let wanted = matches!(
+            line.name,
+            "node_disk_io_time_seconds_total"
+                | "node_disk_read_bytes_total"
+                | "node_disk_written_bytes_total"
+        );
+        let Some(device) = wanted.then(|| line.label("device")).flatten() else { return };
+        if VIRTUAL.iter().any(|prefix| device.starts_with(prefix)) {
+            return;
+        }
+        let disk = self.disks.entry(device.clone().into_owned()).or_default();
+        disk.name = SafeText::new(&device);
+        match line.name {
+            "node_disk_io_time_seconds_total" => disk.busy_ms = line.times(1e3).unwrap_or_default(),
+            "node_disk_read_bytes_total" => disk.read_bytes = line.count().unwrap_or_default(),
+            _ => disk.written_bytes = line.count().unwrap_or_default(),
+        }
+    }
+
+    fn mount(&mut self, line: &Line<'_>) {
+        let (Some(device), Some(mount)) = (line.label("device"), line.label("mountpoint")) else { return };
+        let fstype = line.label("fstype").unwrap_or_default();
+        let row = self.mounts.entry((device.into_owned(), mount.into_owned())).or_default();
+        row.left_out |= NO_STORES.contains(&fstype.as_ref());
+        match line.name {
+            "node_filesystem_size_bytes" => row.size = line.value,
+            "node_filesystem_free_bytes" => row.free = line.value,
+            "node_filesystem_avail_bytes" => row.available = line.value,
+            // A file system nobody can write to cannot fill; one that gives errors has no numbers.
+            "node_filesystem_readonly" | "node_filesystem_device_error" => row.left_out |= line.value > 0.0,
+            _ => {}
+        }
+    }
+
+    fn interface(&mut self, line: &Line<'_>) {
+        let wanted = matches!(
+            line.name,
+            "node_network_receive_bytes_total"
+                | "node_network_transmit_bytes_total"
+                | "node_network_receive_errs_total"
+                | "node_network_transmit_errs_total"
+        );
+        let Some(device) = wanted.then(|| line.label("device")).flatten().filter(|name| name != "lo") else {
+            return;
+        };
+        let count = line.count().unwrap_or_default();
+        let row = self.interfaces.entry(device.clone().into_owned()).or_default();
+        row.name = SafeText::new(&device);
+        match line.name {
+            "node_network_receive_bytes_total" => row.received_bytes = count,
+            "node_network_transmit_bytes_total" => row.sent_bytes = count,
+            _ => row.errors = row.errors.saturating_add(count),
+        }
+    }
+
+    /// A metric without labels.
+    fn get(&self, name: &str) -> Option<f64> {
+        self.plain.get(name).copied().filter(|value| value.is_finite())
+    }
+
+    fn whole(&self, name: &str) -> Option<u64> {
+        Line::of(name, self.get(name)?).count()
+    }
+
+    fn micros(&self, name: &str) -> Option<u64> {
+        Line::of(name, self.get(&format!("node_pressure_{name}_seconds_total"))?).times(1e6)
+    }
+
+    fn pressure(&self) -> Option<Pressure> {
+        Some(Pressure {
+            cpu_some: self.micros("cpu_waiting")?,
+            memory_some: self.micros("memory_waiting")?,
+            memory_full: self.micros("memory_stalled")?,
+            io_some: self.micros("io_waiting")?,
+            io_full: self.micros("io_stalled")?,
+        })
+    }
+
+    fn memory(&self) -> Option<Memory> {
+        let bytes = |name: &str| self.whole(&format!("node_memory_{name}_bytes"));
+        Some(Memory {
+            total: bytes("MemTotal")?,
+            available: bytes("MemAvailable")?,
+            swap_total: bytes("SwapTotal")?,
+            swap_free: bytes("SwapFree")?,
+        })
+    }
+
+    fn paging(&self) -> Option<Paging> {
+        Some(Paging {
+            swap_in: self.whole("node_vmstat_pswpin")?,
+            swap_out: self.whole("node_vmstat_pswpout")?,
+            major_faults: self.whole("node_vmstat_pgmajfault")?,
+            refaults: self.refaults,
+            oom_kills: self.whole("node_vmstat_oom_kill"),
+        })
+    }
+
+    fn tcp(&self) -> Option<Tcp> {
+        Some(Tcp {
+            segments_out: self.whole("node_netstat_Tcp_OutSegs")?,
+            passive_opens: self.whole("node_netstat_Tcp_PassiveOpens"),
+            retransmits: self.whole("node_netstat_Tcp_RetransSegs")?,
+            listen_overflows: self.whole("node_netstat_TcpExt_ListenOverflows")?,
+            listen_drops: self.whole("node_netstat_TcpExt_ListenDrops")?,
+        })
+    }
+
+    fn into_sample(self) -> HostSample {
+        let mut cpu = CpuTimes::default();
+        for one in self.cpu.values() {
+            cpu.user += one.user;
+            cpu.system += one.system;
+            cpu.iowait += one.iowait;
+            cpu.steal += one.steal;
+            cpu.idle += one.idle;
+        }
+        let threads = |name: &str| self.whole(name).and_then(|count| u32::try_from(count).ok());
+        let load = || Some([self.get("node_load1")?, self.get("node_load5")?, self.get("node_load15")?]);
+        let uptime = || Some(self.get("node_time_seconds")? - self.get("node_boot_time_seconds")?);
+        let mut sample = HostSample {
+            hostname: self.hostname.clone(),
+            cores: u32::try_from(self.cpu.len()).unwrap_or_default(),
+            cpu: Some(cpu),
+            // The exporter runs while it looks.
+            run_queue: threads("node_procs_running").map(|count| count.saturating_sub(1)),
+            blocked: threads("node_procs_blocked"),
+            load: load(),
+            memory: self.memory(),
+            paging: self.paging(),
+            pressure: self.pressure(),
+            tcp: self.tcp(),
+            uptime: uptime(),
+            ..HostSample::default()
+        };
+        sample.missing = gaps(&sample);
+        let mut devices = HashSet::new();
+        let mounts = self.mounts.into_iter().filter(|(_, mount)| !mount.left_out && mount.size > 0.0);
+        sample.filesystems = mounts
+            .filter(|((device, _), _)| devices.insert(device.clone()))
+            .filter_map(|((_, mount), row)| {
+                let bytes = |value: f64| Line::of("", value).count();
+                let used = bytes(row.size)?.saturating_sub(bytes(row.free)?);
+                let available = bytes(row.available)?;
+                let total = used.saturating_add(available);
+                Some(Filesystem { mount: SafeText::new(&mount), total, available })
+            })
+            .collect();
+        sample.disks = self.disks.into_values().collect();
+        sample.interfaces = self.interfaces.into_values().collect();
+        for (what, left_out) in [
+            ("file systems", cut(&mut sample.filesystems)),
+            ("disks", cut(&mut sample.disks)),
+            ("network interfaces", cut(&mut sample.interfaces)),
+        ] {
+            if left_out > 0 {
+                sample.missing.push(Missing::new(what, &format!("{left_out} left out")));
+            }
+        }
+        sample
+    }
+}
+
+fn cut<T>(rows: &mut Vec<T>) -> usize {
+    let left_out = rows.len().saturating_sub(MOST);
+    rows.truncate(MOST);
+    left_out
+}
+
+/// What the page does not tell, and how it would.
+fn gaps(sample: &HostSample) -> Vec<Missing> {
+    let refaults = sample.paging.is_some_and(|paging| paging.refaults.is_some());
+    [
+        (sample.memory.is_some(), "memory", "the exporter runs without its meminfo collector"),
+        (sample.paging.is_some(), "paging", "the exporter runs without its vmstat collector"),
+        (
+            refaults || sample.paging.is_none(),
+            "refaults",
+            "left out by the exporter; add workingset_refault to its --collector.vmstat.fields",
+        ),
+        (
+            sample.pressure.is_some(),
+            "pressure",
+            "its kernel has no PSI, or the exporter no pressure collector",
+        ),
+        (sample.tcp.is_some(), "tcp counters", "the exporter runs without its netstat collector"),
+        (false, "accept queues", "no exporter tells them; a target of kind ssh does"),
+    ]
+    .into_iter()
+    .filter(|(there, _, _)| !there)
+    .map(|(_, what, why)| Missing::new(what, why))
+    .collect()
+}

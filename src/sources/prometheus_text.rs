@@ -1,0 +1,151 @@
+//! The text that Prometheus scrapes, line by line, nothing copied before it is wanted. Pure.
+
+use std::borrow::Cow;
+
+/// One sample: `name{labels} value`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Line<'a> {
+    /// The metric.
+    pub(super) name: &'a str,
+    labels: &'a str,
+    /// Its value; may be NaN or infinite, as the text allows.
+    pub(super) value: f64,
+}
+
+impl<'a> Line<'a> {
+    /// A sample without labels, for a value that was put aside.
+    pub(super) const fn of(name: &'a str, value: f64) -> Self {
+        Self { name, labels: "", value }
+    }
+
+    /// A label's value, its escapes undone; `None` when it is not there.
+    pub(super) fn label(&self, wanted: &str) -> Option<Cow<'a, str>> {
+        let mut rest = self.labels;
+        loop {
+            let (name, after) = rest.split_once('=')?;
+            let (value, after) = quoted(after.trim_start())?;
+            if name.trim() == wanted {
+                return Some(unescape(value));
+            }
+            rest = after.trim_start().strip_prefix(',')?;
+        }
+    }
+
+    /// The value as a counter: whole, and neither negative nor endless.
+    pub(super) fn count(&self) -> Option<u64> {
+        scaled(self.value, 1.0)
+    }
+
+    /// The value times `factor` as a counter: seconds to microseconds, say.
+    pub(super) fn times(&self, factor: f64) -> Option<u64> {
+        scaled(self.value, factor)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked in the line above")]
+fn scaled(value: f64, factor: f64) -> Option<u64> {
+    let value = (value * factor).round();
+    (0.0..1.8e19).contains(&value).then_some(value as u64)
+}
+
+/// Every sample of a page; comments and what is no sample are passed over.
+pub(super) fn lines(page: &str) -> impl Iterator<Item = Line<'_>> {
+    page.lines().filter_map(line)
+}
+
+fn line(text: &str) -> Option<Line<'_>> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':')?;
+    let (name, rest) = text.split_at(end);
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let rest = rest.trim_start();
+    let (labels, rest) = match rest.strip_prefix('{') {
+        Some(inside) => {
+            let end = closing(inside)?;
+            (&inside[..end], &inside[end + 1..])
+        }
+        None => ("", rest),
+    };
+    // A time stamp may follow; it is the scraper's business.
+    let value = rest.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(Line { name, labels, value })
+}
+
+/// Where the brace closes: one inside a quoted value does not count.
+fn closing(text: &str) -> Option<usize> {
+    let mut inside = false;
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if inside => escaped = true,
+            b'"' => inside = !inside,
+            b'}' if !inside => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The text between the quotes that `text` begins with, and what follows.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let text = text.strip_prefix('"')?;
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })?;
+    Some((&text[..end], &text[end + 1..]))
+}
+
+fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (_, true) => match chars.next() {
+                Some('n') => out.push('\n'),
+                Some(other) => out.push(other),
+                None => {}
+            },
+            (plain, false) => out.push(plain),
+        }
+    }
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn samples_labels_and_escapes_are_read() {
+        let page = "# HELP a b\n# TYPE a counter\na 1\nb{x=\"1\",y=\"a } \\\" \\\\ \\n,z=\"} 2.5e3 1700000000\n\
+                    c { path = \"C:\\\\\" , } NaN\n0bad 3\nnovalue\nd{x=\"open 1\ne{} +Inf\n";
+        let all: Vec<_> = lines(page).collect();
+        assert_eq!(all.iter().map(|it| it.name).collect::<Vec<_>>(), ["a", "b", "c", "e"]);
+        assert_eq!(all[1].label("x").as_deref(), Some("1"));
+        assert_eq!(all[1].label("y").as_deref(), Some("a } \" \\ \n,z="));
+        assert_eq!((all[1].label("z"), all[1].count()), (None, Some(2500)));
+        assert_eq!(all[2].label("path").as_deref(), Some("C:\\"));
+        assert!(all[2].value.is_nan() && all[2].count().is_none() && all[3].count().is_none());
+        assert_eq!(all[0].times(1e6), Some(1_000_000));
+    }
+
+    proptest! {
+        #[test]
+        fn no_page_panics(page in "[a-z{}=\",\\\\ 0-9\n#é-]{0,200}", wanted in "[a-z]{0,2}") {
+            for line in lines(&page) {
+                line.label(&wanted);
+                line.count();
+            }
+        }
+    }
+}
