@@ -129,6 +129,10 @@ pub struct TargetSpec {
     pub ssh_config: Option<PathBuf>,
     /// Access log to follow (nginx).
     pub log: Option<PathBuf>,
+    /// What the machine is for; of many machines behind one address, the label that tells it.
+    pub group: Option<String>,
+    /// Which of a Prometheus server's series are meant: label matchers without their braces.
+    pub select: Option<String>,
     /// Limits of this target, over the general ones.
     pub thresholds: Thresholds,
     /// Line of the file on which the target begins.
@@ -145,7 +149,7 @@ impl TargetSpec {
             id,
             kind: kind.to_owned(),
             url: None,
-            every: Duration::from_secs(1),
+            every: Duration::from_secs(if kind == "prometheus_hosts" { 5 } else { 1 }),
             timeout: Duration::from_secs(3),
             slow_after: Duration::from_secs(1),
             namespaces: Vec::new(),
@@ -153,6 +157,8 @@ impl TargetSpec {
             log: None,
             prefix: None,
             ssh_config: None,
+            group: None,
+            select: None,
             thresholds: Thresholds::default(),
             line: None,
             broken: None,

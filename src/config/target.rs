@@ -30,9 +30,10 @@ const REDIS: &[&str] = &["redis://", "rediss://", "redis+unix:", "unix:"];
 /// What a kind takes. A kind that this table does not know takes an address of any scheme.
 fn takes(kind: &str) -> Takes {
     let (keys, schemes, finds_itself): (&[&str], &[&str], bool) = match kind {
-        "host" => (&[], &[], true),
-        "ssh" => (&["ssh_config"], &["ssh://"], false),
-        "node_exporter" => (&[], &["http://", "https://"], false),
+        "host" => (&["group"], &[], true),
+        "ssh" => (&["group", "ssh_config"], &["ssh://"], false),
+        "node_exporter" => (&["group"], &["http://", "https://"], false),
+        "prometheus_hosts" => (&["select", "group_by"], &["http://", "https://"], false),
         "postgres" => (&["slow_after"], &["postgres://", "postgresql://"], true),
         "redis" => (&["namespace"], REDIS, false),
         "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => (&["queues", "prefix"], REDIS, false),
@@ -53,6 +54,8 @@ fn owner(key: &str) -> Option<&'static str> {
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
         "ssh_config" => Some("ssh"),
         "log" => Some("nginx"),
+        "group" => Some("machines: host, ssh and node_exporter"),
+        "select" | "group_by" => Some("prometheus_hosts"),
         "url" | "url_env" | "url_file" => Some("targets other than host, which is this machine"),
         _ => None,
     }
@@ -124,6 +127,11 @@ pub(super) fn target(
         && let Some((path, _)) = doc.text(&at, "log")
     {
         spec.log = Some(resolve(context, &path));
+    }
+    for key in ["group", "group_by", "select"].into_iter().filter(|key| takes.keys.contains(key)) {
+        if let Some((text, _)) = doc.text(&at, key) {
+            *(if key == "select" { &mut spec.select } else { &mut spec.group }) = Some(text);
+        }
     }
     if takes.keys.contains(&"namespace") {
         namespaces(doc, &at, &mut spec);

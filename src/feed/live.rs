@@ -10,8 +10,8 @@ use crate::config::TargetSpec;
 use crate::model::{At, Fact};
 use crate::sources::KINDS;
 
-/// Readings that may wait to be taken in: some seconds' worth of a hundred targets.
-const ROOM: usize = 1_024;
+/// Readings that may wait to be taken in: a fleet's answer of some thousand machines.
+const ROOM: usize = 8_192;
 
 /// The running polls. Dropping it ends them and closes their connections.
 #[derive(Debug)]

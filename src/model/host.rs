@@ -4,12 +4,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{Missing, SafeText};
 
+/// Kinds of target that are machines.
+pub const MACHINE_KINDS: &[&str] = &["host", "ssh", "node_exporter", "prometheus_hosts"];
+
 /// One raw sample of a machine. What the system does not offer is `None` and named in `missing`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HostSample {
     /// The machine's own name.
     pub hostname: SafeText,
+    /// What it is for, as the config or the source says: `web`; empty when nobody says.
+    pub group: SafeText,
+    /// Seconds since 1970 by its own clock when it was looked at, where somebody in between looks for us:
+    /// its counters are of that moment, not of the moment of the poll.
+    pub clock: Option<f64>,
     /// Logical processors online.
     pub cores: u32,
     /// Processor time by mode, cumulative over all cores.
@@ -38,6 +46,18 @@ pub struct HostSample {
     pub listeners: Vec<Listener>,
     /// Seconds since boot.
     pub uptime: Option<f64>,
+    /// What could not be read, and why.
+    pub missing: Vec<Missing>,
+}
+
+/// What one look at a source of many machines saw; each machine has a row with a sample of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FleetSample {
+    /// Machines it knows.
+    pub machines: u32,
+    /// Of those, the ones that it could not reach.
+    pub unreachable: u32,
     /// What could not be read, and why.
     pub missing: Vec<Missing>,
 }

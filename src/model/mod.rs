@@ -34,7 +34,8 @@ pub use explain_lines::{ExplainLine, ExplainLineKind, table_size};
 pub use fact::{At, Fact, Mark};
 pub use finding::{Culprit, Finding, Remedy, ResourceState, Severity, Verdict};
 pub use host::{
-    CpuTimes, DiskIo, Filesystem, HostSample, Interface, Listener, Memory, Paging, Pressure, Tcp,
+    CpuTimes, DiskIo, Filesystem, FleetSample, HostSample, Interface, Listener, MACHINE_KINDS, Memory,
+    Paging, Pressure, Tcp,
 };
 pub use ids::{BackendKey, IdError, Namespace, PlanId, TargetId};
 pub use intent::Intent;

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{CacheSample, DatabaseSample, HostSample, Millis, ProxySample, QueueSample, SafeText, TargetId};
+use super::{
+    CacheSample, DatabaseSample, FleetSample, HostSample, Millis, ProxySample, QueueSample, SafeText,
+    TargetId,
+};
 
 /// What came of one poll. A poll that failed is a reading too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +33,8 @@ pub enum Sample {
     Queue(Box<QueueSample>),
     /// A proxy.
     Proxy(Box<ProxySample>),
+    /// A source of many machines, beside a sample for each of them.
+    Fleet(Box<FleetSample>),
 }
 
 /// Why a target gave no sample.

@@ -5,7 +5,7 @@ use crate::detect::Judge;
 use crate::store::{Store, TargetInfo};
 
 /// What the store must know of a target.
-fn info(spec: &TargetSpec) -> TargetInfo {
+pub fn info(spec: &TargetSpec) -> TargetInfo {
     TargetInfo {
         id: spec.id.clone(),
         kind: spec.kind.clone(),
@@ -13,6 +13,12 @@ fn info(spec: &TargetSpec) -> TargetInfo {
         every: spec.every,
         timeout: spec.timeout,
         slow_after: spec.slow_after,
+        // There the group is the name of a label, and each machine tells its own.
+        group: if spec.kind == "prometheus_hosts" {
+            String::new()
+        } else {
+            spec.group.clone().unwrap_or_default()
+        },
     }
 }
 

@@ -13,8 +13,10 @@ mod laravel;
 mod machine_lines;
 pub mod nginx;
 mod node_exporter;
+mod node_metrics;
 mod postgres;
 mod proc_text;
+mod prometheus_hosts;
 mod prometheus_text;
 mod queue_poll;
 mod redis;
@@ -35,6 +37,7 @@ pub const KINDS: &[Kind] = &[
     host::KIND,
     ssh::KIND,
     node_exporter::KIND,
+    prometheus_hosts::KIND,
     postgres::KIND,
     redis::KIND,
     rq::KIND,

@@ -12,14 +12,36 @@ pub(super) struct Line<'a> {
     pub(super) value: f64,
 }
 
-impl<'a> Line<'a> {
-    /// A sample without labels, for a value that was put aside.
-    pub(super) const fn of(name: &'a str, value: f64) -> Self {
-        Self { name, labels: "", value }
+/// One sample, whatever it was written in.
+pub(super) trait Metric {
+    /// The metric's name.
+    fn name(&self) -> &str;
+    /// Its value; may be NaN or infinite.
+    fn value(&self) -> f64;
+    /// A label's value; `None` when it is not there.
+    fn label(&self, wanted: &str) -> Option<Cow<'_, str>>;
+
+    /// The value as a counter: whole, and neither negative nor endless.
+    fn count(&self) -> Option<u64> {
+        whole(self.value(), 1.0)
     }
 
-    /// A label's value, its escapes undone; `None` when it is not there.
-    pub(super) fn label(&self, wanted: &str) -> Option<Cow<'a, str>> {
+    /// The value times `factor` as a counter: seconds to microseconds, say.
+    fn times(&self, factor: f64) -> Option<u64> {
+        whole(self.value(), factor)
+    }
+}
+
+impl Metric for Line<'_> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn value(&self) -> f64 {
+        self.value
+    }
+
+    fn label(&self, wanted: &str) -> Option<Cow<'_, str>> {
         let mut rest = self.labels;
         loop {
             let (name, after) = rest.split_once('=')?;
@@ -30,20 +52,11 @@ impl<'a> Line<'a> {
             rest = after.trim_start().strip_prefix(',')?;
         }
     }
-
-    /// The value as a counter: whole, and neither negative nor endless.
-    pub(super) fn count(&self) -> Option<u64> {
-        scaled(self.value, 1.0)
-    }
-
-    /// The value times `factor` as a counter: seconds to microseconds, say.
-    pub(super) fn times(&self, factor: f64) -> Option<u64> {
-        scaled(self.value, factor)
-    }
 }
 
+/// A value times `factor` as a counter: whole, and neither negative nor endless.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked in the line above")]
-fn scaled(value: f64, factor: f64) -> Option<u64> {
+pub(super) fn whole(value: f64, factor: f64) -> Option<u64> {
     let value = (value * factor).round();
     (0.0..1.8e19).contains(&value).then_some(value as u64)
 }

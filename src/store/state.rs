@@ -29,13 +29,14 @@ impl Store {
     #[must_use]
     pub fn new(targets: impl IntoIterator<Item = TargetInfo>) -> Self {
         let targets: Vec<_> = targets.into_iter().map(|info| Arc::new(Target::new(info))).collect();
-        let by_id = targets.iter().enumerate().map(|(n, target)| (target.info.id.clone(), n)).collect();
-        Self { targets, by_id: Arc::new(by_id), ..Self::default() }
+        let by_id = Arc::new(places(&targets));
+        Self { targets, by_id, ..Self::default() }
     }
 
     /// Takes one reading in; one of an unknown target is counted as dropped.
     pub fn take(&mut self, at: Timestamp, reading: Reading) {
-        let Some(target) = self.by_id.get(&reading.target).and_then(|n| self.targets.get_mut(*n)) else {
+        let place = self.by_id.get(&reading.target).copied().or_else(|| self.add_row(&reading.target));
+        let Some(target) = place.and_then(|n| self.targets.get_mut(n)) else {
             self.dropped += 1;
             return;
         };
@@ -58,6 +59,17 @@ impl Store {
                 self.series.push(&id, Metric::Depth, at, Some(queue.depth as f64));
             }
         }
+    }
+
+    /// Makes place for a row that answers for itself, below a target that is known: a machine of a fleet.
+    fn add_row(&mut self, id: &TargetId) -> Option<usize> {
+        id.row_name()?;
+        let parent = *self.by_id.get(&id.target())?;
+        let info = TargetInfo { id: id.clone(), ..self.targets.get(parent)?.info.clone() };
+        let place = self.targets.len();
+        self.targets.push(Arc::new(Target::new(info)));
+        Arc::make_mut(&mut self.by_id).insert(id.clone(), place);
+        Some(place)
     }
 
     /// Adds a point to a series; `detect` does so with the value a resource is judged by.
@@ -88,12 +100,25 @@ impl Store {
         self.dropped
     }
 
-    /// Forgets series of rows not seen for longer than a ring holds.
+    /// Forgets rows, and series of rows, not heard of for longer than a ring holds.
     pub fn prune(&mut self, now: Timestamp) {
-        self.series.prune(now.minus(Duration::from_secs(900)));
+        let oldest = now.minus(Duration::from_secs(900));
+        self.series.prune(oldest);
+        let is_gone = |target: &Target| {
+            target.info.id.row_name().is_some() && target.heard.is_none_or(|heard| heard < oldest)
+        };
+        if self.targets.iter().any(|target| is_gone(target)) {
+            self.targets.retain(|target| !is_gone(target));
+            self.by_id = Arc::new(places(&self.targets));
+        }
     }
 
-    /// The targets, in the config's order.
+    /// The targets of the config, in its order.
+    pub fn configured(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().map(|target| &**target).filter(|target| target.info.id.row_name().is_none())
+    }
+
+    /// The targets in the config's order, and behind them the rows that answer for themselves.
     #[must_use]
     pub fn targets(&self) -> &[Arc<Target>] {
         &self.targets
@@ -109,7 +134,7 @@ impl Store {
     /// The same store as it stood when its targets were these: for stepping back in time.
     #[must_use]
     pub fn rewound(&self, targets: &[Arc<Target>]) -> Self {
-        Self { targets: targets.to_vec(), ..self.clone() }
+        Self { targets: targets.to_vec(), by_id: Arc::new(places(targets)), ..self.clone() }
     }
 
     /// The course of a value.
@@ -178,6 +203,10 @@ impl Store {
             .iter()
             .filter_map(move |target| target.fresh(now).and_then(&pick).map(|sample| (&**target, sample)))
     }
+}
+
+fn places(targets: &[Arc<Target>]) -> BTreeMap<TargetId, usize> {
+    targets.iter().enumerate().map(|(place, target)| (target.info.id.clone(), place)).collect()
 }
 
 impl Target {

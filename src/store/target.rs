@@ -25,6 +25,8 @@ pub struct TargetInfo {
     pub timeout: Duration,
     /// A statement that runs longer is slow.
     pub slow_after: Duration,
+    /// What a machine is for; empty when the config does not say.
+    pub group: String,
 }
 
 /// Whether a target can be believed.
@@ -116,6 +118,9 @@ impl Target {
     fn learn_rates(&mut self, at: Timestamp, sample: &Sample) {
         let Some(kept) = rates::counters_only(sample) else { return };
         if let Some(last) = self.history.back() {
+            if rates::is_the_same_look(&last.it, &kept) {
+                return;
+            }
             self.rates = rates::between(&last.it, &kept, at.seconds_since(last.at));
         }
         while self.history.len() > 1 && at.since(self.history[1].at) >= WINDOW {

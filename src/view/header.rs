@@ -35,11 +35,11 @@ fn is_production(name: &str) -> bool {
 
 /// `7 targets: 5 up, cache down, jobs stale`; names as many as fit, then counts them.
 fn targets(scene: &Scene<'_>, room: u16) -> (String, Severity) {
-    let all = scene.world.store.targets();
+    let all: Vec<_> = scene.world.store.configured().collect();
     let mut up = 0;
     let mut others: Vec<String> = Vec::new();
     let mut worst = Severity::Ok;
-    for target in all {
+    for target in &all {
         let state = target.state(scene.now);
         worst = worst.max(scene.answer(target));
         match state {
@@ -83,7 +83,7 @@ fn right_side(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) -> u16 {
         ink.put(right - width, area.y, width, text, role);
         right -= width + gap;
     };
-    let all_up = scene.world.store.targets().iter().all(|target| target.state(scene.now) == TargetState::Up);
+    let all_up = scene.world.store.configured().all(|target| target.state(scene.now) == TargetState::Up);
     if all_up || area.width >= 100 {
         put("? help", Role::Key, 2);
     }

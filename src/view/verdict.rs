@@ -95,7 +95,7 @@ fn since(scene: &Scene<'_>, finding: &Finding) -> String {
 
 /// What is worth knowing while nothing is found: who does not answer, and the last deploy.
 fn calm(scene: &Scene<'_>) -> String {
-    let all = scene.world.store.targets();
+    let all: Vec<_> = scene.world.store.configured().collect();
     let silent: Vec<&str> = all
         .iter()
         .filter(|target| target.state(scene.now) != TargetState::Up)

@@ -120,6 +120,7 @@ async fn judge_until(url: &str, done: impl Fn(&Judgement) -> bool) -> Judgement 
         every: Duration::from_millis(500),
         timeout: Duration::from_secs(3),
         slow_after: Duration::from_secs(1),
+        group: String::new(),
     };
     let mut store =
         Store::new([info("bastion", "host", "host".into()), info("edge", "haproxy", spec(url).endpoint())]);

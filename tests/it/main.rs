@@ -4,6 +4,7 @@ mod app;
 mod blocking;
 mod cli;
 mod config;
+mod fleet;
 mod haproxy;
 mod host;
 mod incidents;

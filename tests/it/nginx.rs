@@ -187,6 +187,7 @@ async fn requests_that_wait_behind_nginx_are_measured_in_the_accept_queue() {
         every: Duration::from_millis(500),
         timeout: Duration::from_secs(3),
         slow_after: Duration::from_secs(1),
+        group: String::new(),
     };
     let mut store = Store::new([info("bastion", "host"), info("edge", "nginx")]);
     let mut judge = Judge::new(Thresholds::default(), []);

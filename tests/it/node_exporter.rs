@@ -11,11 +11,11 @@ use warroom::lab::free_port;
 use warroom::model::{HostSample, PollErrorKind, Reading, Sample, TargetId};
 use warroom::sources::{KINDS, Source};
 
-struct Exporter(Child, u16);
+pub(super) struct Exporter(Child, pub(super) u16);
 
 impl Exporter {
     #[expect(clippy::disallowed_methods, reason = "a test may read the clock")]
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let port = free_port().unwrap();
         let child = Command::new("prometheus-node-exporter")
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))

@@ -53,6 +53,7 @@ pub(crate) fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> 
         every: Duration::from_secs(1),
         timeout: Duration::from_secs(3),
         slow_after: Duration::from_secs(1),
+        group: String::new(),
     }]);
     let mut judge = Judge::new(Thresholds::default(), []);
     let mut last = Judgement::default();

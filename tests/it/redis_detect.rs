@@ -25,6 +25,7 @@ pub(crate) fn judged(samples: impl IntoIterator<Item = Sample>) -> Judgement {
         every: Duration::from_secs(1),
         timeout: Duration::from_secs(3),
         slow_after: Duration::from_secs(1),
+        group: String::new(),
     };
     let mut store = Store::new([info]);
     let mut judge = Judge::new(Thresholds::default(), []);

@@ -197,6 +197,7 @@ async fn watch(url: &str) -> (Instant, (Store, Vec<(TargetId, String)>)) {
         every: Duration::from_secs(1),
         timeout: Duration::from_secs(3),
         slow_after: Duration::from_secs(1),
+        group: String::new(),
     };
     let mut store =
         Store::new([info("bastion", "host", "host".into()), info("edge", "haproxy", spec.endpoint())]);

@@ -65,6 +65,7 @@ fn missing(target: &Target) -> &[crate::model::Missing] {
         Some(Sample::Cache(it)) => &it.missing,
         Some(Sample::Queue(it)) => &it.missing,
         Some(Sample::Proxy(it)) => &it.missing,
+        Some(Sample::Fleet(it)) => &it.missing,
         None => &[],
     }
 }

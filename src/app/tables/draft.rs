@@ -153,7 +153,7 @@ fn sort_rows(rows: &mut [Row], sort: Sort) {
     });
 }
 
-/// Rows that hold a text, or with `!` before it, that do not.
+/// Rows that hold a text or are of the severity that it names; with `!` before it, the others.
 struct Filter {
     text: String,
     inverted: bool,
@@ -175,6 +175,7 @@ impl Filter {
         };
         let holds = |text: &str| text.to_lowercase().contains(&self.text);
         let found = holds(place)
+            || row.severity.word() == self.text
             || row.cells.iter().any(|cell| match cell {
                 Cell::Text(text) => holds(text.as_str()),
                 Cell::Count(number) => holds(&number.to_string()),

@@ -1,11 +1,8 @@
 //! Machines, their file systems and disks, and the accept queues of their ports.
 
 use super::draft::{Draft, col, polled, row, severity, silent};
-use crate::app::{App, Cell, Column, RowKey};
-use crate::model::{Resource, Severity, TargetId};
-
-/// Kinds that are machines.
-pub(super) const MACHINES: &[&str] = &["host", "node_exporter"];
+use crate::app::{App, Cell, Column, Row, RowKey};
+use crate::model::{HostSample, MACHINE_KINDS, Resource, Severity, TargetId, words};
 
 const HOSTS: &[Column] = &[
     col("HOST", 14, false, 0),
@@ -58,19 +55,39 @@ pub(super) fn hosts(app: &App) -> Draft {
                 Cell::maybe(rates.and_then(|rates| rates.retransmits), Cell::Share),
                 Cell::maybe(rates.and_then(|rates| rates.listen_drops), Cell::Count),
                 Cell::maybe(sample.load, |load| Cell::Number(load[0])),
-                Cell::text(&format!("{} cores", sample.cores)),
+                Cell::text(&about(&target.info.group, sample)),
             ],
         ));
-        said.push(format!("{id}: {}", polled(target, now)));
+        // A few are told one by one, many are counted.
+        said.push(if said.len() < 3 { format!("{id}: {}", polled(target, now)) } else { String::new() });
     }
-    for (target, why) in silent(app, MACHINES) {
+    for (target, why) in silent(app, MACHINE_KINDS) {
         let mut cells = vec![Cell::None; HOSTS.len()];
         cells[0] = Cell::text(target.info.id.as_str());
         cells[HOSTS.len() - 1] = Cell::text(&why);
         draft.rows.push(row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells));
     }
-    draft.summary = said.join("   ");
+    draft.summary = if said.len() < 4 { said.join("   ") } else { counted(&draft.rows) };
     draft
+}
+
+/// What a machine is for, and its size.
+fn about(group: &str, sample: &HostSample) -> String {
+    let group = if group.is_empty() { sample.group.as_str() } else { group };
+    let cores = words::many(u64::from(sample.cores), "core", "cores");
+    if group.is_empty() { cores } else { format!("{group}, {cores}") }
+}
+
+/// `1 000 machines: 2 critical, 5 warning, 990 ok, 3 unknown`.
+fn counted(rows: &[Row]) -> String {
+    let parts: Vec<String> = [Severity::Critical, Severity::Warning, Severity::Unknown, Severity::Ok]
+        .into_iter()
+        .filter_map(|severity| {
+            let count = rows.iter().filter(|row| row.severity == severity).count();
+            (count > 0).then(|| format!("{count} {}", severity.word()))
+        })
+        .collect();
+    format!("{}: {}", words::many(rows.len() as u64, "machine", "machines"), parts.join(", "))
 }
 
 const DISKS: &[Column] = &[

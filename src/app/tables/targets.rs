@@ -21,6 +21,10 @@ pub(super) fn targets(app: &App) -> Draft {
     let mut draft = Draft { columns: COLUMNS, empty: "no target is configured", ..Draft::default() };
     for target in app.shown().store.targets() {
         let (info, state) = (&target.info, target.state(now));
+        // A machine of a fleet has its place among the machines, and here only when it does not answer.
+        if info.id.row_name().is_some() && state == TargetState::Up {
+            continue;
+        }
         let judged = severity(app, &[Resource::TargetAnswer], &info.id);
         let own = match state {
             TargetState::Up | TargetState::Waiting => Severity::Ok,

@@ -3,12 +3,13 @@
 use reqwest::Url;
 use tokio::time::Instant;
 
-use super::page;
 use crate::config::TargetSpec;
 use crate::model::{
     DoctorLine, HostSample, Millis, PollError, PollErrorKind, Reading, Sample, Severity, TargetId,
 };
 use crate::sources::machine_lines::examine;
+use crate::sources::node_metrics::Seen;
+use crate::sources::prometheus_text::lines;
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
 
@@ -45,7 +46,11 @@ impl ExporterSource {
 
     async fn sample(&self) -> Result<HostSample, PollError> {
         let text = self.page.get().await?;
-        page::sample(&text).ok_or_else(|| {
+        let mut seen = Seen::default();
+        for line in lines(&text) {
+            seen.take(&line);
+        }
+        seen.into_sample().ok_or_else(|| {
             let says = "the page holds no node_cpu_seconds_total: is it a node_exporter on Linux?";
             PollError::new(PollErrorKind::Unsupported, says)
         })

@@ -3,6 +3,5 @@
 //! Knows the exporter's names; must not know limits or other targets.
 
 mod exporter_source;
-mod page;
 
 pub(super) use exporter_source::KIND;

@@ -52,7 +52,7 @@ pub(super) fn sample(text: &str) -> HostSample {
         tcp: proc_text::tcp(part("net/snmp"), part("net/netstat")),
         listeners: listeners(part("ss")),
         uptime: proc_text::uptime(part("uptime")),
-        missing: Vec::new(),
+        ..HostSample::default()
     };
     want(sample.cpu.is_some(), "processor times", "/proc/stat was not readable there");
     want(sample.memory.is_some(), "memory", "/proc/meminfo has no MemAvailable there");

@@ -51,8 +51,22 @@ pub(super) fn counters_only(sample: &Sample) -> Option<Sample> {
     }
 }
 
+/// Seconds between two looks by the clock of who looked, where that was not us.
+fn own_clock(before: &Sample, now: &Sample) -> Option<f64> {
+    match (before, now) {
+        (Sample::Host(a), Sample::Host(b)) => a.clock.zip(b.clock).map(|(a, b)| b - a),
+        _ => None,
+    }
+}
+
+/// Whether somebody in between has not looked again since: nothing can be learnt from it.
+pub(super) fn is_the_same_look(before: &Sample, now: &Sample) -> bool {
+    own_clock(before, now) == Some(0.0)
+}
+
 /// Rates from one sample to a later one of the same target.
 pub(super) fn between(before: &Sample, now: &Sample, seconds: f64) -> Option<Rates> {
+    let seconds = own_clock(before, now).unwrap_or(seconds);
     if seconds <= 0.0 {
         return None;
     }

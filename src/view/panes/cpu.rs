@@ -2,8 +2,8 @@
 
 use super::entry::trouble;
 use super::{Entry, Scene, Shape, with};
-use crate::model::{HostSample, Resource, Sample, words};
-use crate::store::{Metric, Target};
+use crate::model::{HostSample, MACHINE_KINDS, Resource, Sample, Severity, words};
+use crate::store::{Metric, Target, TargetState};
 use crate::view::format;
 use crate::view::widgets::Scale;
 
@@ -16,18 +16,32 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
     hosts(scene, entry)
 }
 
+/// Every machine's busy share.
+pub(super) fn shares(scene: &Scene<'_>) -> impl Iterator<Item = (Option<f64>, Severity)> {
+    machines(scene).map(|target| {
+        let id = &target.info.id;
+        let busy = target.host_rates().and_then(|rates| rates.cpu).map(|cpu| cpu.busy);
+        (busy.filter(|_| target.state(scene.now) == TargetState::Up), scene.severity(Resource::HostCpu, id))
+    })
+}
+
+/// Every machine, also one that has not answered.
+pub(super) fn machines<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Target> {
+    scene.world.store.targets().iter().map(|target| &**target).filter(|target| {
+        let many = matches!(target.sample.as_ref().map(|sample| &sample.it), Some(Sample::Fleet(_)));
+        MACHINE_KINDS.contains(&target.info.kind.as_str()) && !many
+    })
+}
+
 /// One entry a machine, made by `entry`.
 pub(super) fn hosts(scene: &Scene<'_>, entry: fn(&Scene<'_>, &Target, &HostSample) -> Entry) -> Vec<Entry> {
     let mut out = Vec::new();
-    for target in scene.world.store.targets() {
+    for target in machines(scene) {
         match target.sample.as_ref().map(|sample| &sample.it) {
             Some(Sample::Host(sample)) => {
                 out.push(trouble(target, scene).unwrap_or_else(|| entry(scene, target, sample)));
             }
-            None if matches!(target.info.kind.as_str(), "host" | "node_exporter") => {
-                out.extend(trouble(target, scene));
-            }
-            _ => {}
+            _ => out.extend(trouble(target, scene)),
         }
     }
     out

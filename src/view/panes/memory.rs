@@ -1,8 +1,8 @@
 //! 4: memory: what is used, swap traffic, pressure; beside it disks and network, which slow a machine the same way.
 
-use super::cpu::hosts;
+use super::cpu::{hosts, machines};
 use super::{Entry, Scene, Shape, with};
-use crate::model::{HostSample, Resource};
+use crate::model::{HostSample, Memory, Resource, Sample, Severity};
 use crate::store::{HostRates, Metric, Target};
 use crate::view::format;
 use crate::view::widgets::Scale;
@@ -16,11 +16,26 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
     hosts(scene, entry)
 }
 
+/// Every machine's used share.
+pub(super) fn shares(scene: &Scene<'_>) -> impl Iterator<Item = (Option<f64>, Severity)> {
+    machines(scene).map(|target| {
+        let used = match target.fresh(scene.now) {
+            Some(Sample::Host(sample)) => sample.memory.and_then(used),
+            _ => None,
+        };
+        (used, scene.severity(Resource::HostMemory, &target.info.id))
+    })
+}
+
+fn used(memory: Memory) -> Option<f64> {
+    (memory.total > 0).then(|| 1.0 - memory.available as f64 / memory.total as f64)
+}
+
 fn entry(scene: &Scene<'_>, target: &Target, sample: &HostSample) -> Entry {
     let id = &target.info.id;
     let rates = target.host_rates();
     let memory = sample.memory.filter(|memory| memory.total > 0);
-    let used = memory.map(|memory| 1.0 - memory.available as f64 / memory.total as f64);
+    let used = memory.and_then(used);
     let pressure = rates.and_then(|rates| rates.pressure);
     let fill = |disk: &crate::model::Filesystem| 1.0 - disk.available as f64 / disk.total as f64;
     let disk = sample

@@ -2,6 +2,7 @@
 
 mod cache;
 mod cpu;
+mod crowd;
 mod entry;
 mod memory;
 mod postgres;
@@ -63,6 +64,11 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, entries: &[Entry],
         }
         return;
     }
+    let mut area = area;
+    if let Some(crowd) = crowd(pane, scene) {
+        crowd.draw(ink, Rect { height: 1, ..area });
+        area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    }
     let (least, shapes) = shapes(pane);
     let longest = entries.iter().map(|entry| cells(&entry.name)).max().unwrap_or(0).clamp(least, 24);
     let mut slots = vec![Slot { width: least, priority: 0, grows: true }];
@@ -103,6 +109,15 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, entries: &[Entry],
             }
         };
         ink.put(area.x, y, area.width, &text, role);
+    }
+}
+
+/// The machines of a pane, where they are many.
+fn crowd(pane: Pane, scene: &Scene<'_>) -> Option<crowd::Crowd> {
+    match pane {
+        Pane::Cpu => crowd::Crowd::of(cpu::shares(scene)),
+        Pane::Memory => crowd::Crowd::of(memory::shares(scene)),
+        _ => None,
     }
 }
 

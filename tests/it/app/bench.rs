@@ -76,6 +76,7 @@ impl Bench {
             every: Duration::from_secs(1),
             timeout: Duration::from_secs(3),
             slow_after: Duration::from_secs(1),
+            group: String::new(),
         };
         let targets = [
             info("bastion", "host"),

@@ -62,6 +62,7 @@ impl Lab {
             every: Duration::from_secs(1),
             timeout: Duration::from_secs(3),
             slow_after: Duration::from_secs(1),
+            group: String::new(),
         });
         let mut app = App::default();
         app.settings.environment.name = "production".into();

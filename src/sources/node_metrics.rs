@@ -1,11 +1,11 @@
-//! The exporter's page read into the sample of a machine. Pure.
+//! The metrics of `node_exporter` read into the sample of a machine, from its page or from who has scraped it. Pure.
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::model::{
     CpuTimes, DiskIo, Filesystem, HostSample, Interface, Memory, Missing, Paging, Pressure, SafeText, Tcp,
 };
-use crate::sources::prometheus_text::{Line, lines};
+use crate::sources::prometheus_text::{Metric, whole};
 
 /// Most interfaces, disks and file systems told of.
 const MOST: usize = 64;
@@ -14,9 +14,9 @@ const VIRTUAL: &[&str] = &["loop", "ram", "zram", "dm-", "md", "sr", "fd"];
 /// File systems that hold no data that could fill up.
 const NO_STORES: &[&str] = &["tmpfs", "devtmpfs", "ramfs", "squashfs", "overlay", "iso9660", "erofs"];
 
-/// What the page says, while it is read. Counters that were not there stay `None`.
+/// What was said of one machine, while it is read. Counters that were not there stay `None`.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     cpu: BTreeMap<String, CpuTimes>,
     plain: BTreeMap<&'static str, f64>,
     disks: BTreeMap<String, DiskIo>,
@@ -35,8 +35,9 @@ struct Mount {
 }
 
 /// Metrics without labels that are wanted.
-const PLAIN: &[&str] = &[
+pub(super) const PLAIN: &[&str] = &[
     "node_boot_time_seconds",
+    "node_cpu_count",
     "node_load1",
     "node_load15",
     "node_load5",
@@ -63,20 +64,12 @@ const PLAIN: &[&str] = &[
     "node_vmstat_pswpout",
 ];
 
-/// Reads a whole page; `None` when it is not that of a `node_exporter` on Linux.
-pub(super) fn sample(text: &str) -> Option<HostSample> {
-    let mut seen = Seen::default();
-    for line in lines(text) {
-        seen.take(&line);
-    }
-    (!seen.cpu.is_empty()).then(|| seen.into_sample())
-}
-
 impl Seen {
-    fn take(&mut self, line: &Line<'_>) {
-        let Some(rest) = line.name.strip_prefix("node_") else { return };
-        if let Ok(at) = PLAIN.binary_search(&line.name) {
-            self.plain.insert(PLAIN[at], line.value);
+    /// Takes one metric in; one that is not wanted is passed over.
+    pub(super) fn take(&mut self, line: &impl Metric) {
+        let Some(rest) = line.name().strip_prefix("node_") else { return };
+        if let Ok(at) = PLAIN.binary_search(&line.name()) {
+            self.plain.insert(PLAIN[at], line.value());
         } else if rest == "cpu_seconds_total" {
             self.processor(line);
         } else if rest.starts_with("disk_") {
@@ -95,25 +88,27 @@ impl Seen {
         }
     }
 
-    fn processor(&mut self, line: &Line<'_>) {
-        let (Some(cpu), Some(mode)) = (line.label("cpu"), line.label("mode")) else { return };
-        if !line.value.is_finite() {
+    fn processor(&mut self, line: &impl Metric) {
+        // Without the label they are sums over all processors.
+        let cpu = line.label("cpu").unwrap_or_default();
+        let Some(mode) = line.label("mode") else { return };
+        if !line.value().is_finite() {
             return;
         }
         let times = self.cpu.entry(cpu.into_owned()).or_default();
         match mode.as_ref() {
-            "user" | "nice" => times.user += line.value,
-            "system" | "irq" | "softirq" => times.system += line.value,
-            "iowait" => times.iowait += line.value,
-            "steal" => times.steal += line.value,
-            "idle" => times.idle += line.value,
+            "user" | "nice" => times.user += line.value(),
+            "system" | "irq" | "softirq" => times.system += line.value(),
+            "iowait" => times.iowait += line.value(),
+            "steal" => times.steal += line.value(),
+            "idle" => times.idle += line.value(),
             _ => {}
         }
     }
 
-    fn disk(&mut self, line: &Line<'_>) {
+    fn disk(&mut self, line: &impl Metric) {
         let wanted = matches!(
-            line.name,
+            line.name(),
             "node_disk_io_time_seconds_total"
                 | "node_disk_read_bytes_total"
                 | "node_disk_written_bytes_total"
@@ -124,31 +119,31 @@ impl Seen {
         }
         let disk = self.disks.entry(device.clone().into_owned()).or_default();
         disk.name = SafeText::new(&device);
-        match line.name {
+        match line.name() {
             "node_disk_io_time_seconds_total" => disk.busy_ms = line.times(1e3).unwrap_or_default(),
             "node_disk_read_bytes_total" => disk.read_bytes = line.count().unwrap_or_default(),
             _ => disk.written_bytes = line.count().unwrap_or_default(),
         }
     }
 
-    fn mount(&mut self, line: &Line<'_>) {
+    fn mount(&mut self, line: &impl Metric) {
         let (Some(device), Some(mount)) = (line.label("device"), line.label("mountpoint")) else { return };
         let fstype = line.label("fstype").unwrap_or_default();
         let row = self.mounts.entry((device.into_owned(), mount.into_owned())).or_default();
         row.left_out |= NO_STORES.contains(&fstype.as_ref());
-        match line.name {
-            "node_filesystem_size_bytes" => row.size = line.value,
-            "node_filesystem_free_bytes" => row.free = line.value,
-            "node_filesystem_avail_bytes" => row.available = line.value,
+        match line.name() {
+            "node_filesystem_size_bytes" => row.size = line.value(),
+            "node_filesystem_free_bytes" => row.free = line.value(),
+            "node_filesystem_avail_bytes" => row.available = line.value(),
             // A file system nobody can write to cannot fill; one that gives errors has no numbers.
-            "node_filesystem_readonly" | "node_filesystem_device_error" => row.left_out |= line.value > 0.0,
+            "node_filesystem_readonly" | "node_filesystem_device_error" => row.left_out |= line.value() > 0.0,
             _ => {}
         }
     }
 
-    fn interface(&mut self, line: &Line<'_>) {
+    fn interface(&mut self, line: &impl Metric) {
         let wanted = matches!(
-            line.name,
+            line.name(),
             "node_network_receive_bytes_total"
                 | "node_network_transmit_bytes_total"
                 | "node_network_receive_errs_total"
@@ -160,7 +155,7 @@ impl Seen {
         let count = line.count().unwrap_or_default();
         let row = self.interfaces.entry(device.clone().into_owned()).or_default();
         row.name = SafeText::new(&device);
-        match line.name {
+        match line.name() {
             "node_network_receive_bytes_total" => row.received_bytes = count,
             "node_network_transmit_bytes_total" => row.sent_bytes = count,
             _ => row.errors = row.errors.saturating_add(count),
@@ -173,11 +168,11 @@ impl Seen {
     }
 
     fn whole(&self, name: &str) -> Option<u64> {
-        Line::of(name, self.get(name)?).count()
+        whole(self.get(name)?, 1.0)
     }
 
     fn micros(&self, name: &str) -> Option<u64> {
-        Line::of(name, self.get(&format!("node_pressure_{name}_seconds_total"))?).times(1e6)
+        whole(self.get(&format!("node_pressure_{name}_seconds_total"))?, 1e6)
     }
 
     fn pressure(&self) -> Option<Pressure> {
@@ -220,7 +215,11 @@ impl Seen {
         })
     }
 
-    fn into_sample(self) -> HostSample {
+    /// The sample; `None` when no processor was told of: it is then no `node_exporter` on Linux.
+    pub(super) fn into_sample(self) -> Option<HostSample> {
+        if self.cpu.is_empty() {
+            return None;
+        }
         let mut cpu = CpuTimes::default();
         for one in self.cpu.values() {
             cpu.user += one.user;
@@ -234,7 +233,7 @@ impl Seen {
         let uptime = || Some(self.get("node_time_seconds")? - self.get("node_boot_time_seconds")?);
         let mut sample = HostSample {
             hostname: self.hostname.clone(),
-            cores: u32::try_from(self.cpu.len()).unwrap_or_default(),
+            cores: threads("node_cpu_count").unwrap_or(u32::try_from(self.cpu.len()).unwrap_or_default()),
             cpu: Some(cpu),
             // The exporter runs while it looks.
             run_queue: threads("node_procs_running").map(|count| count.saturating_sub(1)),
@@ -245,6 +244,7 @@ impl Seen {
             pressure: self.pressure(),
             tcp: self.tcp(),
             uptime: uptime(),
+            clock: self.get("node_time_seconds"),
             ..HostSample::default()
         };
         sample.missing = gaps(&sample);
@@ -253,7 +253,7 @@ impl Seen {
         sample.filesystems = mounts
             .filter(|((device, _), _)| devices.insert(device.clone()))
             .filter_map(|((_, mount), row)| {
-                let bytes = |value: f64| Line::of("", value).count();
+                let bytes = |value: f64| whole(value, 1.0);
                 let used = bytes(row.size)?.saturating_sub(bytes(row.free)?);
                 let available = bytes(row.available)?;
                 let total = used.saturating_add(available);
@@ -271,7 +271,7 @@ impl Seen {
                 sample.missing.push(Missing::new(what, &format!("{left_out} left out")));
             }
         }
-        sample
+        Some(sample)
     }
 }
 
