@@ -7,17 +7,24 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 use warroom::lab::Folder;
 
 /// Longest wait for anything a test waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// Becomes the program, once its process is written down where the test finds it.
+const BECOME: &str = r#"echo $$ >"$0" && exec "$@""#;
+/// Starts it, writes down how it ended and stays: a terminal whose session leader is gone is hung up, and
+/// kernels differ in what they then make of its settings and of what is read from it.
+const KEEP: &str = r#"sh -c "$0" "$@"; echo $? >"$1.end.new" && mv "$1.end.new" "$1.end"; exec sleep 3600"#;
 
 /// A program in a terminal.
 pub(super) struct Terminal {
@@ -26,12 +33,16 @@ pub(super) struct Terminal {
     /// Kept open, to see how the terminal is left.
     slave: OwnedFd,
     before: Termios,
+    /// The leader of the terminal's session: the program itself, or who started it.
     child: Child,
+    led: bool,
+    /// Nothing more can come from the program.
+    deaf: bool,
     screen: vt100::Parser,
     /// Every byte the program has written.
     pub(super) raw: Vec<u8>,
     /// Its home, with the config; gone with it.
-    _home: Folder,
+    home: Folder,
 }
 
 /// How to start it.
@@ -42,13 +53,24 @@ pub(super) struct Start<'a> {
     pub(super) config: &'a str,
     /// Environment beside `TERM=xterm-256color`.
     pub(super) env: &'a [(&'a str, &'a str)],
-    /// Started by a shell that does the first before and the second after it: `trap '' HUP`, `sleep 60`.
-    pub(super) shell: Option<(&'a str, &'a str)>,
+    /// Who leads the terminal's session.
+    pub(super) leader: Leader<'a>,
+}
+
+/// Who leads a terminal's session.
+pub(super) enum Leader<'a> {
+    /// A shell that outlives the program and keeps the terminal, as a login shell does.
+    Shell,
+    /// The program itself: the terminal is hung up with its end.
+    Itself,
+    /// A shell that does the first before and the second after it: `trap '' HUP`, `sleep 60`.
+    Script(&'a str, &'a str),
 }
 
 impl Default for Start<'_> {
     fn default() -> Self {
-        Self { size: (80, 24), config: "[[target]]\nid = \"here\"\nkind = \"host\"\n", env: &[], shell: None }
+        let config = "[[target]]\nid = \"here\"\nkind = \"host\"\n";
+        Self { size: (80, 24), config, env: &[], leader: Leader::Shell }
     }
 }
 
@@ -77,12 +99,15 @@ impl Terminal {
         let program = env!("CARGO_BIN_EXE_warroom");
         let mut command = Command::new("setsid");
         command.arg("--ctty");
-        if let Some((before, after)) = start.shell {
-            let script = format!("{before}; \"$@\"; {after}");
-            command.args(["sh", "-c", &script, "sh", program]);
-        } else {
-            command.arg(program);
-        }
+        let noted = home.path().join("pid");
+        match start.leader {
+            Leader::Shell => command.args(["sh", "-c", KEEP, BECOME]).arg(&noted).arg(program),
+            Leader::Itself => command.arg(program),
+            Leader::Script(before, after) => {
+                let script = format!("{before}; sh -c '{BECOME}' \"$@\"; {after}");
+                command.args(["sh", "-c", &script, "sh"]).arg(&noted).arg(program)
+            }
+        };
         command.arg("--config").arg(&config);
         command.env_clear().env("PATH", std::env::var_os("PATH").expect("a path"));
         command.env("HOME", home.path()).env("TERM", "xterm-256color").envs(start.env.iter().copied());
@@ -93,9 +118,11 @@ impl Terminal {
             slave,
             before,
             child,
+            led: matches!(start.leader, Leader::Shell),
+            deaf: false,
             screen: vt100::Parser::new(some(ws_row), some(ws_col), 0),
             raw: Vec::new(),
-            _home: home,
+            home,
         }
     }
 
@@ -105,7 +132,8 @@ impl Terminal {
         while !so(self.screen.screen()) {
             assert!(
                 began.elapsed() < PATIENCE,
-                "waited in vain for {what}; the screen says\n{}",
+                "waited in vain for {what}{}; the screen says\n{}",
+                self.ended().map(|code| format!(" (it ended with {code})")).unwrap_or_default(),
                 self.screen.screen().contents()
             );
             self.read(Duration::from_millis(50));
@@ -134,6 +162,7 @@ impl Terminal {
             match master.write(rest) {
                 Ok(taken) => rest = &rest[taken..],
                 Err(err) if err.kind() == ErrorKind::WouldBlock => self.read(Duration::from_millis(20)),
+                Err(err) if err.kind() == ErrorKind::Interrupted => {}
                 Err(err) => panic!("typing: {err}"),
             }
         }
@@ -151,9 +180,11 @@ impl Terminal {
         rustix::process::kill_process(self.pid(), signal).expect("it is there");
     }
 
-    /// The process that was started.
+    /// The program's process; it must have shown something.
     pub(super) fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
+        let noted = std::fs::read_to_string(self.home.path().join("pid")).ok();
+        let noted = noted.and_then(|text| Pid::from_raw(text.trim().parse().ok()?));
+        noted.unwrap_or_else(|| Pid::from_child(&self.child))
     }
 
     /// Cuts the line, as a dropped SSH connection does.
@@ -161,17 +192,28 @@ impl Terminal {
         self.master = None;
     }
 
-    /// Waits for its end and takes in its last words.
-    pub(super) fn end(&mut self) -> ExitStatus {
+    /// Waits for its end and takes in its last words. The code is 128 and the signal's number where a
+    /// signal ended it.
+    pub(super) fn end(&mut self) -> i32 {
         let began = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().expect("it is ours") {
+            if let Some(code) = self.ended() {
                 self.read(Duration::ZERO);
-                return status;
+                return code;
             }
             assert!(began.elapsed() < PATIENCE, "it does not end; {}", self.screen.screen().contents());
             self.read(Duration::from_millis(10));
         }
+    }
+
+    fn ended(&mut self) -> Option<i32> {
+        let told = self.home.path().join("pid.end");
+        if let Some(code) = std::fs::read_to_string(told).ok().and_then(|code| code.trim().parse().ok()) {
+            return Some(code);
+        }
+        let status = self.child.try_wait().expect("it is ours")?;
+        assert!(!self.led, "the shell that keeps the terminal ended before the program: {status}");
+        status.code().or_else(|| Some(128 + status.signal()?))
     }
 
     /// The screen as it is.
@@ -202,7 +244,7 @@ impl Terminal {
     }
 
     fn read(&mut self, wait: Duration) {
-        let Some(master) = &mut self.master else {
+        let Some(master) = self.master.as_mut().filter(|_| !self.deaf) else {
             std::thread::sleep(wait);
             return;
         };
@@ -210,13 +252,16 @@ impl Terminal {
         let mut ready = [PollFd::new(&*master, PollFlags::IN)];
         match rustix::event::poll(&mut ready, Some(&wait)) {
             // Another test's child has ended: tokio's handler of that signal runs on any thread.
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(err) => panic!("watching the terminal: {err}"),
         }
         let mut bytes = vec![0; 64 << 10];
         loop {
             match master.read(&mut bytes) {
-                Ok(0) => break,
+                Ok(0) => {
+                    self.deaf = true;
+                    break;
+                }
                 Ok(taken) => {
                     self.raw.extend_from_slice(&bytes[..taken]);
                     self.screen.process(&bytes[..taken]);
@@ -224,6 +269,12 @@ impl Terminal {
                     assert!(!asks, "it asked for the cursor: over a slow line that costs seconds");
                 }
                 Err(err) if err.kind() == ErrorKind::WouldBlock => break,
+                Err(err) if err.kind() == ErrorKind::Interrupted => {}
+                // Nobody is left at the far end.
+                Err(err) if Errno::from_io_error(&err) == Some(Errno::IO) => {
+                    self.deaf = true;
+                    break;
+                }
                 Err(err) => panic!("reading the terminal: {err}"),
             }
         }
@@ -237,7 +288,8 @@ fn some(size: u16) -> NonZeroU16 {
 impl Drop for Terminal {
     fn drop(&mut self) {
         // The whole session, a shell and what it started included.
-        rustix::process::kill_process_group(self.pid(), Signal::KILL).ok();
+        rustix::process::kill_process_group(Pid::from_child(&self.child), Signal::KILL).ok();
+        rustix::process::kill_process(self.pid(), Signal::KILL).ok();
         self.child.kill().ok();
         self.child.wait().ok();
     }
