@@ -141,5 +141,5 @@ async fn a_pile_up_is_told_as_one_incident_with_the_holder_as_its_culprit() {
         })
         .await;
     lab::heal(lab.dir()).unwrap();
-    watcher.until("the all-clear", calm).await;
+    watcher.until("the all-clear", calm_but_for_the_processor).await;
 }
