@@ -150,7 +150,7 @@ impl TargetSpec {
             kind: kind.to_owned(),
             url: None,
             every: Duration::from_secs(if kind == "prometheus_hosts" { 5 } else { 1 }),
-            timeout: Duration::from_secs(3),
+            timeout: Duration::from_secs(if kind == "prometheus_hosts" { 10 } else { 3 }),
             slow_after: Duration::from_secs(1),
             namespaces: Vec::new(),
             queues: Vec::new(),

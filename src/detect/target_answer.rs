@@ -18,6 +18,11 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
 
 fn judge(view: &View<'_>, target: &Target) -> Option<Assessment> {
     let id = &target.info.id;
+    let is_row = id.row_name().is_some();
+    // What keeps a whole fleet from being heard is told once.
+    if is_row && view.store.target(&id.target()).is_none_or(|all| all.state(view.now) != TargetState::Up) {
+        return None;
+    }
     let it = Assessment::new("no_answer", Resource::TargetAnswer, id.clone());
     let last = last_answer(target, view.now);
     Some(match target.state(view.now) {
@@ -36,7 +41,8 @@ fn judge(view: &View<'_>, target: &Target) -> Option<Assessment> {
         }
         TargetState::Up => {
             let late = LATE.max(target.info.timeout / 2).as_secs_f64() * 1e3;
-            let took = target.took.0;
+            // The answer for a whole fleet came in one; how long it took is told of the fleet.
+            let took = if is_row { 0.0 } else { target.took.0 };
             let value = if took >= late { 1.0 } else { 0.0 };
             let it = it
                 .measured(value, view.limits(Resource::TargetAnswer, id))

@@ -1,8 +1,9 @@
 //! 3: processors: busy, run queue, iowait, steal, pressure.
 
+use super::crowd::Member;
 use super::entry::trouble;
 use super::{Entry, Scene, Shape, with};
-use crate::model::{HostSample, MACHINE_KINDS, Resource, Sample, Severity, words};
+use crate::model::{HostSample, MACHINE_KINDS, Resource, Sample, words};
 use crate::store::{Metric, Target, TargetState};
 use crate::view::format;
 use crate::view::widgets::Scale;
@@ -17,11 +18,11 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
 }
 
 /// Every machine's busy share.
-pub(super) fn shares(scene: &Scene<'_>) -> impl Iterator<Item = (Option<f64>, Severity)> {
-    machines(scene).map(|target| {
-        let id = &target.info.id;
-        let busy = target.host_rates().and_then(|rates| rates.cpu).map(|cpu| cpu.busy);
-        (busy.filter(|_| target.state(scene.now) == TargetState::Up), scene.severity(Resource::HostCpu, id))
+pub(super) fn shares(scene: &Scene<'_>) -> impl Iterator<Item = Member> {
+    machines(scene).map(|target| Member {
+        heard: target.state(scene.now) == TargetState::Up,
+        share: target.host_rates().and_then(|rates| rates.cpu).map(|cpu| cpu.busy),
+        severity: scene.severity(Resource::HostCpu, &target.info.id),
     })
 }
 

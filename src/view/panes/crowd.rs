@@ -14,26 +14,37 @@ const CROWD: usize = 9;
 const STRIP: u16 = 8;
 const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
+/// One machine of a crowd.
+pub(super) struct Member {
+    /// Whether it can be believed.
+    pub(super) heard: bool,
+    /// What is charted of it; `None` until it is measured.
+    pub(super) share: Option<f64>,
+    /// How bad that is.
+    pub(super) severity: Severity,
+}
+
 /// The machines of a pane.
 pub(super) struct Crowd {
+    /// How many.
+    all: usize,
     /// Shares of one with their severity, greatest first.
     shares: Vec<(f64, Severity)>,
-    /// Machines that gave none.
+    /// Machines that are not heard.
     silent: usize,
 }
 
 impl Crowd {
     /// A crowd, if these are enough to be one.
-    pub(super) fn of(machines: impl Iterator<Item = (Option<f64>, Severity)>) -> Option<Self> {
-        let mut crowd = Self { shares: Vec::new(), silent: 0 };
-        for (share, severity) in machines {
-            match share {
-                Some(share) => crowd.shares.push((share, severity)),
-                None => crowd.silent += 1,
-            }
+    pub(super) fn of(machines: impl Iterator<Item = Member>) -> Option<Self> {
+        let mut crowd = Self { all: 0, shares: Vec::new(), silent: 0 };
+        for one in machines {
+            crowd.all += 1;
+            crowd.silent += usize::from(!one.heard);
+            crowd.shares.extend(one.share.filter(|_| one.heard).map(|share| (share, one.severity)));
         }
         crowd.shares.sort_by(|a, b| b.0.total_cmp(&a.0));
-        (crowd.shares.len() + crowd.silent >= CROWD).then_some(crowd)
+        (crowd.all >= CROWD).then_some(crowd)
     }
 
     /// The share that this part of the machines stays at or under.
@@ -46,13 +57,16 @@ impl Crowd {
 
     /// Draws it into one line.
     pub(super) fn draw(&self, ink: &mut Ink<'_>, area: Rect) {
-        let all = words::many((self.shares.len() + self.silent) as u64, "machine", "machines");
+        let all = words::many(self.all as u64, "machine", "machines");
         let silent = if self.silent == 0 { String::new() } else { format!(", {} silent", self.silent) };
         let share = |part| format::maybe(self.under(part), format::share);
         let long = format!("{all}{silent}: half under {}, nine tenths under {}", share(0.5), share(0.9));
-        let short = format!("{all}{silent}, half under {}", share(0.5));
-        let text = if cells(&long) + 2 * STRIP <= area.width { long } else { short };
-        let x = ink.put(area.x, area.y, area.width, &text, Role::Muted) + 1;
+        let short = format!("{all}{silent}: half under {}", share(0.5));
+        let least = format!("{all}{silent}");
+        let fits = |text: &&String| cells(text) + 2 * STRIP < area.width;
+        let told: &[&String] = if self.shares.is_empty() { &[] } else { &[&long, &short] };
+        let text = told.iter().copied().find(fits).unwrap_or(&least);
+        let x = ink.put(area.x, area.y, area.width, text, Role::Muted) + 1;
         let width = area.right().saturating_sub(x).min(60);
         if width < STRIP || self.shares.is_empty() {
             return;
@@ -84,12 +98,13 @@ mod tests {
 
     #[test]
     fn a_crowd_is_told_by_its_parts_and_a_few_are_none() {
-        let of = |n: u32| Crowd::of((0..n).map(|n| (Some(f64::from(n) / 100.0), Severity::Ok)));
+        let one = |share: Option<f64>| Member { heard: share.is_some(), share, severity: Severity::Ok };
+        let of = |n: u32| Crowd::of((0..n).map(|n| one(Some(f64::from(n) / 100.0))));
         assert!(of(8).is_none());
         let crowd = of(101).unwrap();
         assert_eq!((crowd.under(0.5), crowd.under(0.9), crowd.under(1.0)), (Some(0.5), Some(0.9), Some(1.0)));
         assert_eq!((bar(0.0), bar(0.5), bar(1.0)), ("▁", "▅", "█"));
-        let silent = Crowd::of((0..9).map(|_| (None, Severity::Unknown))).unwrap();
-        assert_eq!(silent.under(0.5), None);
+        let silent = Crowd::of((0..9).map(|_| one(None))).unwrap();
+        assert_eq!((silent.under(0.5), silent.silent), (None, 9));
     }
 }

@@ -1,8 +1,9 @@
 //! 4: memory: what is used, swap traffic, pressure; beside it disks and network, which slow a machine the same way.
 
 use super::cpu::{hosts, machines};
+use super::crowd::Member;
 use super::{Entry, Scene, Shape, with};
-use crate::model::{HostSample, Memory, Resource, Sample, Severity};
+use crate::model::{HostSample, Memory, Resource, Sample};
 use crate::store::{HostRates, Metric, Target};
 use crate::view::format;
 use crate::view::widgets::Scale;
@@ -17,13 +18,18 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
 }
 
 /// Every machine's used share.
-pub(super) fn shares(scene: &Scene<'_>) -> impl Iterator<Item = (Option<f64>, Severity)> {
+pub(super) fn shares(scene: &Scene<'_>) -> impl Iterator<Item = Member> {
     machines(scene).map(|target| {
-        let used = match target.fresh(scene.now) {
+        let fresh = target.fresh(scene.now);
+        let share = match fresh {
             Some(Sample::Host(sample)) => sample.memory.and_then(used),
             _ => None,
         };
-        (used, scene.severity(Resource::HostMemory, &target.info.id))
+        Member {
+            heard: fresh.is_some(),
+            share,
+            severity: scene.severity(Resource::HostMemory, &target.info.id),
+        }
     })
 }
 
