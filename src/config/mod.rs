@@ -6,6 +6,7 @@ mod error;
 mod load;
 mod show;
 mod spec;
+mod statement;
 mod target;
 mod thresholds;
 mod thresholds_file;

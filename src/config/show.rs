@@ -126,6 +126,12 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
     if let Some(prefix) = &target.prefix {
         list.add("prefix", quoted(prefix));
     }
+    if let Some(schema) = &target.schema {
+        list.add("schema", quoted(schema));
+    }
+    if let Some(statement) = &target.statement {
+        list.add("statement", quoted(statement));
+    }
     if let Some(log) = &target.log {
         list.add("log", quoted(&log.display().to_string()));
     }

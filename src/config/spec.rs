@@ -125,6 +125,10 @@ pub struct TargetSpec {
     pub queues: Vec<String>,
     /// What every key of a queue library begins with, where it is not the library's own choice.
     pub prefix: Option<String>,
+    /// What a queue in a database is asked: a single select, checked when the file is read.
+    pub statement: Option<String>,
+    /// Schema in which a queue library keeps its tables, where it is not the library's own choice.
+    pub schema: Option<String>,
     /// Configuration file for `ssh` in place of the user's own.
     pub ssh_config: Option<PathBuf>,
     /// Access log to follow (nginx).
@@ -156,6 +160,8 @@ impl TargetSpec {
             queues: Vec::new(),
             log: None,
             prefix: None,
+            statement: None,
+            schema: None,
             ssh_config: None,
             group: None,
             select: None,

@@ -9,9 +9,10 @@ use toml::de::DeTable;
 use super::document::{Document, Section};
 use super::error::instead;
 use super::load::Known;
+use super::statement::one_select;
 use super::thresholds_file::thresholds;
 use super::{Secret, TargetSpec};
-use crate::model::{Namespace, QUEUE_KINDS, TargetId};
+use crate::model::{Namespace, QUEUE_KINDS, SQL_QUEUE_KINDS, TargetId};
 
 /// What one kind takes beside the keys that every target has.
 struct Takes {
@@ -25,6 +26,7 @@ struct Takes {
 
 const COMMON: &[&str] = &["id", "kind", "every", "timeout", "thresholds"];
 const ADDRESS: &[&str] = &["url", "url_env", "url_file"];
+const POSTGRES: &[&str] = &["postgres://", "postgresql://"];
 const REDIS: &[&str] = &["redis://", "rediss://", "redis+unix:", "unix:"];
 
 /// What a kind takes. A kind that this table does not know takes an address of any scheme.
@@ -34,8 +36,10 @@ fn takes(kind: &str) -> Takes {
         "ssh" => (&["group", "ssh_config"], &["ssh://"], false),
         "node_exporter" => (&["group"], &["http://", "https://"], false),
         "prometheus_hosts" => (&["select", "group_by"], &["http://", "https://"], false),
-        "postgres" => (&["slow_after"], &["postgres://", "postgresql://"], true),
+        "postgres" => (&["slow_after"], POSTGRES, true),
         "redis" => (&["namespace"], REDIS, false),
+        "sql" => (&["statement", "schema", "queues"], POSTGRES, true),
+        kind if SQL_QUEUE_KINDS.contains(&kind) => (&["schema", "queues"], POSTGRES, true),
         "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => (&["queues", "prefix"], REDIS, false),
         kind if QUEUE_KINDS.contains(&kind) => (&["queues"], REDIS, false),
         "haproxy" => (&[], &["http://", "https://", "unix:", "tcp://"], false),
@@ -52,6 +56,8 @@ fn owner(key: &str) -> Option<&'static str> {
         "namespace" => Some("redis"),
         "queues" => Some("worker queues, such as rq, celery and sidekiq"),
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
+        "statement" => Some("sql, which asks a database for its queues"),
+        "schema" => Some("queues in a database, such as sql and procrastinate"),
         "ssh_config" => Some("ssh"),
         "log" => Some("nginx"),
         "group" => Some("machines: host, ssh and node_exporter"),
@@ -99,6 +105,10 @@ pub(super) fn target(
     let mut spec = TargetSpec::new(id, &kind);
     spec.line = Some(doc.line(span));
     let millis = Duration::from_millis;
+    if SQL_QUEUE_KINDS.contains(&kind.as_str()) {
+        // Counting rows is no small question.
+        spec.every = Duration::from_secs(5);
+    }
     if let Some(every) = doc.duration(&at, "every", millis(100), Duration::from_hours(1)) {
         spec.every = every;
     }
@@ -117,6 +127,14 @@ pub(super) fn target(
         && let Some((prefix, _)) = doc.text(&at, "prefix")
     {
         spec.prefix = Some(prefix);
+    }
+    if takes.keys.contains(&"schema")
+        && let Some((schema, _)) = doc.text(&at, "schema")
+    {
+        spec.schema = Some(schema);
+    }
+    if takes.keys.contains(&"statement") {
+        statement(doc, &at, span, &mut spec);
     }
     if takes.keys.contains(&"ssh_config")
         && let Some((path, _)) = doc.text(&at, "ssh_config")
@@ -186,6 +204,15 @@ fn legal_keys(doc: &mut Document<'_>, at: &Section<'_, '_>, kind: &str, takes: &
             None => format!("unknown key; {}", instead(name, &legal)),
         };
         doc.fault(at, name, &key.span(), why);
+    }
+}
+
+fn statement(doc: &mut Document<'_>, at: &Section<'_, '_>, span: &Range<usize>, spec: &mut TargetSpec) {
+    let example = "select queue, count(*) as depth from jobs group by queue";
+    let Some((text, text_span)) = required(doc, at, span, "statement", example) else { return };
+    match one_select(&text) {
+        Ok(statement) => spec.statement = Some(statement),
+        Err(why) => doc.fault(at, "statement", &text_span, why),
     }
 }
 

@@ -43,7 +43,7 @@ pub use plan::{
     Actor, Confirm, Gentler, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
 };
 pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState};
-pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SharedCounts};
+pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SQL_QUEUE_KINDS, SharedCounts};
 pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};
 pub use resource::Resource;
 pub use statements::{StatementCost, Statements};

@@ -17,7 +17,13 @@ pub const QUEUE_KINDS: &[&str] = &[
     "laravel",
     "redis_list",
     "redis_stream",
+    "sql",
+    "procrastinate",
+    "graphile_worker",
 ];
+
+/// Those of them that keep their queues in a PostgreSQL.
+pub const SQL_QUEUE_KINDS: &[&str] = &["sql", "procrastinate", "graphile_worker"];
 
 /// One raw sample of all queues of a target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

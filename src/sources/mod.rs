@@ -27,6 +27,7 @@ mod resque;
 mod rq;
 mod sidekiq;
 mod source;
+mod sql_queue;
 mod ssh;
 mod web_page;
 
@@ -51,6 +52,9 @@ pub const KINDS: &[Kind] = &[
     laravel::KIND,
     redis_list::KIND,
     redis_stream::KIND,
+    sql_queue::SQL,
+    sql_queue::PROCRASTINATE,
+    sql_queue::GRAPHILE_WORKER,
     haproxy::KIND,
     nginx::KIND,
 ];

@@ -15,7 +15,7 @@ use warroom::config::{
 use warroom::model::Resource;
 
 const KINDS: &[&str] =
-    &["host", "postgres", "redis", "haproxy", "rq", "celery", "sidekiq", "redis_list", "redis_stream"];
+    &["host", "postgres", "redis", "haproxy", "rq", "celery", "sidekiq", "redis_list", "redis_stream", "sql"];
 
 fn known() -> Known<'static> {
     Known { kinds: KINDS, commands: &["quit", "terminate-backend"], themes: &["terminal", "mono"] }
@@ -76,6 +76,15 @@ fn a_full_file_is_read_to_the_last_value() {
     assert_eq!(config.keys, [("quit".to_owned(), "q".to_owned())]);
     assert_eq!(config.journal.as_deref(), Some(Path::new("shared/journal.jsonl")));
     assert_eq!(config.origins.get("target.primary.every").map(String::as_str), Some("line 18"));
+}
+
+#[test]
+fn a_statement_is_kept_without_its_end_and_asked_less_often() {
+    let config = read_named("valid", "sql.toml", &no_env).expect("it is right");
+    let target = &config.targets[0];
+    let statement = target.statement.as_deref();
+    assert_eq!(statement, Some("select queue, count(*) as depth from jobs group by queue"));
+    assert_eq!((target.schema.as_deref(), target.every), (Some("jobs"), Duration::from_secs(5)));
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod queues;
 mod queues_bullmq;
 mod queues_celery;
 mod queues_python;
+mod queues_sql;
 mod redis;
 mod redis_clear;
 mod redis_clear_ways;
