@@ -8,6 +8,7 @@ mod plan_id;
 mod postgres_actions;
 mod postgres_look;
 mod postgres_plan;
+mod rollback_prepared;
 mod terminate_backend;
 
 pub use action::{Action, ProgressSink, StopFlag};

@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 use tokio::time::timeout;
 
 use super::postgres_look::Look;
-use super::{Action, ProgressSink, StopFlag, cancel_backend, terminate_backend};
+use super::{Action, ProgressSink, StopFlag, cancel_backend, rollback_prepared, terminate_backend};
 use crate::config::TargetSpec;
 use crate::detect::blocking::Node;
 use crate::dial::PostgresDial;
@@ -20,8 +20,8 @@ use crate::model::{BackendKey, Intent, Outcome, OutcomeKind, Plan, Refusal, Targ
 /// What can be done to one PostgreSQL server.
 pub struct PostgresActions {
     pub(super) target: TargetId,
-    dial: Result<PostgresDial, String>,
-    patience: Duration,
+    pub(super) dial: Result<PostgresDial, String>,
+    pub(super) patience: Duration,
     held: Mutex<Option<PgConnection>>,
 }
 
@@ -67,10 +67,36 @@ impl PostgresActions {
                 Node::Backend(at) => Ok(look.activity.backends[*at].key),
                 Node::Prepared(_) | Node::UnnamedPrepared => Err(Refusal::refused(
                     "a prepared transaction holds the lock and has no session: commit it or roll it back \
-                     (see pg_prepared_xacts)",
+                     (its name is in pg_prepared_xacts; `kill --prepared NAME` rolls it back)",
                 )),
             })
             .collect()
+    }
+
+    /// The sessions that have these pids now, from one look.
+    ///
+    /// # Errors
+    /// One of them is not there, or the server could not be asked.
+    pub async fn backends(&self, pids: &[i32]) -> Result<Vec<BackendKey>, Refusal> {
+        let (look, connection) = self.look(&[]).await?;
+        self.keep(connection);
+        let key =
+            |pid: &i32| look.activity.backends.iter().find(|one| one.key.pid == *pid).map(|one| one.key);
+        pids.iter()
+            .map(|pid| {
+                key(pid).ok_or_else(|| {
+                    Refusal::nothing_to_do(&format!("no session has pid {pid} on {}", self.target))
+                })
+            })
+            .collect()
+    }
+
+    /// The wish to roll back the prepared transaction of this name.
+    ///
+    /// # Errors
+    /// There is none, or the server could not be asked.
+    pub async fn prepared(&self, gid: &str) -> Result<Intent, Refusal> {
+        rollback_prepared::find(self, gid).await
     }
 
     /// The session that has this pid now.
@@ -78,12 +104,8 @@ impl PostgresActions {
     /// # Errors
     /// There is none, or the server could not be asked.
     pub async fn backend(&self, pid: i32) -> Result<BackendKey, Refusal> {
-        let (look, connection) = self.look(&[]).await?;
-        self.keep(connection);
-        let found = look.activity.backends.iter().find(|one| one.key.pid == pid);
-        found
-            .map(|one| one.key)
-            .ok_or_else(|| Refusal::nothing_to_do(&format!("no session has pid {pid} on {}", self.target)))
+        let found = self.backends(&[pid]).await?;
+        found.first().copied().ok_or_else(|| Refusal::nothing_to_do("no session was named"))
     }
 
     /// A fresh look at everybody and, more closely, at these, with the session it was taken on. A kept
@@ -149,6 +171,10 @@ impl Action for PostgresActions {
                     self.check_target(target)?;
                     cancel_backend::plan(self, *backend, *query_start).await
                 }
+                Intent::RollbackPrepared { target, gid, database } => {
+                    self.check_target(target)?;
+                    rollback_prepared::plan(self, gid, database).await
+                }
                 other => Err(Refusal::refused(&format!("a PostgreSQL server cannot {}", other.name()))),
             }
         })
@@ -172,6 +198,9 @@ impl Action for PostgresActions {
                 }
                 Intent::CancelBackend { backend, query_start: Some(query_start), .. } => {
                     cancel_backend::act(self, plan, *backend, *query_start).await
+                }
+                Intent::RollbackPrepared { gid, database, .. } => {
+                    rollback_prepared::act(self, plan, gid, database).await
                 }
                 _ => refused("the plan does not say which statement is meant"),
             }

@@ -7,7 +7,7 @@ use sqlx::{Error, Row as _};
 
 use crate::detect::blocking::{Forest, Node};
 use crate::dial::{PostgresActivity, postgres_text, postgres_time};
-use crate::model::{Backend, BackendKey, Refusal, SafeText, Timestamp};
+use crate::model::{Backend, BackendKey, PreparedTransaction, Refusal, SafeText, Timestamp};
 
 const SESSIONS: &str = include_str!("sql/sessions_130.sql");
 const HOLDS: &str = include_str!("sql/holds_130.sql");
@@ -145,6 +145,12 @@ impl Look {
             })
             .map(|one| Waiter { key: one.key, query_start: one.query_start })
             .collect()
+    }
+
+    /// The same look with this prepared transaction as the holder of what these wait for.
+    pub(super) fn with_prepared(mut self, one: PreparedTransaction) -> Self {
+        self.forest = Forest::build(&self.activity.backends, &[one]);
+        self
     }
 
     /// How many of those that waited do so no longer.

@@ -58,7 +58,7 @@ fn state(one: &Backend) -> String {
 }
 
 /// `38 of 38 at once; nobody else is blocked`.
-fn frees(freed: Freed) -> String {
+pub(super) fn frees(freed: Freed) -> String {
     let all = freed.in_all + freed.still_blocked;
     if all == 0 {
         return "nobody: no session waits behind it".into();

@@ -14,7 +14,7 @@ use super::signal;
 use crate::config::{Config, find};
 use crate::journal::{Author, Journal, actor};
 use crate::model::{
-    BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText, Way,
+    BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText, TargetId, Way,
 };
 use crate::shell::clock;
 use crate::shell::perform::{Hands, StopFlag};
@@ -29,22 +29,40 @@ pub(super) fn kill(global: &Global, args: &KillArgs) -> Result<End, Fail> {
     let runtime = runtime()?;
     let target = args.target.clone();
     let end = runtime.block_on(async {
-        let backends = match (args.pid, args.started) {
-            (Some(pid), Some(started)) => Ok(vec![BackendKey { pid, started }]),
-            (Some(pid), None) => hands.backend(&target, pid).await.map(|key| vec![key]),
-            (None, _) => hands.root_blocker(&target).await,
+        let intent = match &args.prepared {
+            Some(gid) => hands.prepared(&target, gid).await,
+            None => sessions(&hands, args).await.and_then(|backends| ending(target, backends, args.cancel)),
         };
-        let intent = backends.and_then(|backends| match (args.cancel, backends.as_slice()) {
-            (false, _) => Ok(Intent::TerminateBackend { target, backends }),
-            (true, [backend]) => Ok(Intent::CancelBackend { target, backend: *backend, query_start: None }),
-            (true, _) => Err(Refusal::refused(
-                "several sessions hold it together; cancelling one frees nobody: name one by --pid, or end them",
-            )),
-        });
         perform(&hands, intent, args.consent).await
     });
     runtime.shutdown_background();
     end
+}
+
+/// The sessions that are meant: those named, or the root blocker.
+async fn sessions(hands: &Hands, args: &KillArgs) -> Result<Vec<BackendKey>, Refusal> {
+    let target = &args.target;
+    if args.pid.is_empty() {
+        return hands.root_blocker(target).await;
+    }
+    if args.started.is_empty() {
+        return hands.backends(target, &args.pid).await;
+    }
+    if args.started.len() != args.pid.len() {
+        return Err(Refusal::refused("give one --started for each --pid, in the same order, or none"));
+    }
+    let pairs = args.pid.iter().zip(&args.started);
+    Ok(pairs.map(|(pid, started)| BackendKey { pid: *pid, started: *started }).collect())
+}
+
+fn ending(target: TargetId, backends: Vec<BackendKey>, cancel: bool) -> Result<Intent, Refusal> {
+    match (cancel, backends.as_slice()) {
+        (false, _) => Ok(Intent::TerminateBackend { target, backends }),
+        (true, [backend]) => Ok(Intent::CancelBackend { target, backend: *backend, query_start: None }),
+        (true, _) => Err(Refusal::refused(
+            "several sessions hold it together; cancelling one frees nobody: name one by --pid, or end them",
+        )),
+    }
 }
 
 /// Clears one cache namespace.
@@ -233,6 +251,11 @@ fn told(outcome: &Outcome, plan: Option<&Plan>) -> Value {
             }
             Intent::CancelBackend { backend, .. } => {
                 add("pid", backend.pid.into());
+                add("freed", outcome.freed.into());
+            }
+            Intent::RollbackPrepared { gid, database, .. } => {
+                add("gid", SafeText::new(gid).as_str().into());
+                add("database", SafeText::new(database).as_str().into());
                 add("freed", outcome.freed.into());
             }
             Intent::ClearNamespace { namespace, .. } => {

@@ -133,17 +133,20 @@ pub struct Consent {
 
 /// `kill`.
 #[derive(Clone, Debug, Args)]
-#[command(group = ArgGroup::new("who").required(true).args(["pid", "root_blocker"]))]
+#[command(group = ArgGroup::new("who").required(true).args(["pid", "root_blocker", "prepared"]))]
 pub struct KillArgs {
     /// The PostgreSQL target
     #[arg(long, value_name = "T", value_parser = target)]
     pub target: TargetId,
-    /// The session's process id on the server
+    /// The session's process id on the server; again for each further session
     #[arg(long, value_name = "P", value_parser = clap::value_parser!(i32).range(1..))]
-    pub pid: Option<i32>,
-    /// Only if the session with that pid was started then (RFC 3339, as `check` prints it)
+    pub pid: Vec<i32>,
+    /// Only if the session with that pid was started then (RFC 3339, as `check` prints it); one for each pid
     #[arg(long, value_name = "TIME", requires = "pid", conflicts_with = "root_blocker", value_parser = instant)]
-    pub started: Option<Timestamp>,
+    pub started: Vec<Timestamp>,
+    /// Roll back the prepared transaction of this name: its changes are lost
+    #[arg(long, value_name = "GID", conflicts_with_all = ["started", "cancel"])]
+    pub prepared: Option<String>,
     /// The session whose end frees the most
     #[arg(long)]
     pub root_blocker: bool,

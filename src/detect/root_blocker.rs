@@ -152,11 +152,20 @@ fn remedy(
         .collect();
     if let Some(Node::Prepared(at)) = nodes.iter().find(|node| matches!(node, Node::Prepared(_))) {
         let one = sample.prepared.get(*at)?;
-        let gid = one.gid.as_str().replace('\'', "''");
-        return advice(format!(
-            "in database {}, as {}: rollback prepared '{gid}' (or commit prepared)",
-            one.database, one.owner
-        ));
+        if nodes.len() > 1 {
+            return advice(format!("prepared transaction {} holds with others: end that first", one.gid));
+        }
+        return Some(Remedy {
+            intent: Some(Intent::RollbackPrepared {
+                target: target.clone(),
+                gid: one.gid.as_str().to_owned(),
+                database: one.database.as_str().to_owned(),
+            }),
+            says: format!(
+                "ask who prepared it to commit it, or roll back prepared {}: frees {}, its changes are lost",
+                one.gid, offer.frees
+            ),
+        });
     }
     let sessions: Vec<&Backend> = nodes.iter().filter_map(|node| session(*node, sample)).collect();
     if sessions.len() < nodes.len() || sessions.is_empty() {

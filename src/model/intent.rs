@@ -24,6 +24,15 @@ pub enum Intent {
         /// Start of the very statement that was meant; `None` lets the plan read it.
         query_start: Option<Timestamp>,
     },
+    /// Roll back a transaction that was prepared for two-phase commit: its changes are lost.
+    RollbackPrepared {
+        /// The server.
+        target: TargetId,
+        /// Its name, as the server tells it.
+        gid: String,
+        /// The database it was prepared in; it can be ended only from there.
+        database: String,
+    },
     /// Remove every key of one namespace.
     ClearNamespace {
         /// The cache.
@@ -50,6 +59,7 @@ impl Intent {
         match self {
             Self::TerminateBackend { .. } => "terminate_backend",
             Self::CancelBackend { .. } => "cancel_backend",
+            Self::RollbackPrepared { .. } => "rollback_prepared",
             Self::ClearNamespace { .. } => "clear_namespace",
             Self::MarkDeploy { .. } => "mark_deploy",
         }
@@ -61,6 +71,7 @@ impl Intent {
         match self {
             Self::TerminateBackend { target, .. }
             | Self::CancelBackend { target, .. }
+            | Self::RollbackPrepared { target, .. }
             | Self::ClearNamespace { target, .. } => Some(target),
             Self::MarkDeploy { .. } => None,
         }
@@ -70,15 +81,18 @@ impl Intent {
     #[must_use]
     pub fn command_line(&self) -> String {
         match self {
-            Self::TerminateBackend { target, backends } => backends
-                .iter()
-                .map(|b| format!("warroom kill --target {target} --pid {} --started {}", b.pid, b.started))
-                .collect::<Vec<_>>()
-                .join(" && "),
+            Self::TerminateBackend { target, backends } => {
+                backends.iter().fold(format!("warroom kill --target {target}"), |line, one| {
+                    format!("{line} --pid {} --started {}", one.pid, one.started)
+                })
+            }
             Self::CancelBackend { target, backend, .. } => format!(
                 "warroom kill --target {target} --pid {} --started {} --cancel",
                 backend.pid, backend.started
             ),
+            Self::RollbackPrepared { target, gid, .. } => {
+                format!("warroom kill --target {target} --prepared={}", shell_word(gid))
+            }
             Self::ClearNamespace { target, namespace, how } => {
                 format!("warroom clear {} --target {target}{}", shell_word(&namespace.name), how.flags())
             }

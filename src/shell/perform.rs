@@ -64,12 +64,20 @@ impl Hands {
         Ok(plan)
     }
 
-    /// The session that has this pid now, for who knows no more of it.
+    /// The sessions that have these pids now, for who knows no more of them.
+    ///
+    /// # Errors
+    /// One is not there, or the target cannot be asked.
+    pub async fn backends(&self, target: &TargetId, pids: &[i32]) -> Result<Vec<BackendKey>, Refusal> {
+        self.postgres(target)?.backends(pids).await
+    }
+
+    /// The wish to roll back the prepared transaction of this name.
     ///
     /// # Errors
     /// There is none, or the target cannot be asked.
-    pub async fn backend(&self, target: &TargetId, pid: i32) -> Result<BackendKey, Refusal> {
-        self.postgres(target)?.backend(pid).await
+    pub async fn prepared(&self, target: &TargetId, gid: &str) -> Result<Intent, Refusal> {
+        self.postgres(target)?.prepared(gid).await
     }
 
     /// The sessions whose end frees most.

@@ -20,7 +20,7 @@ fn warroom(home: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn run(home: &Path, args: &[&str]) -> (i32, String, String) {
+pub(crate) fn run(home: &Path, args: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = warroom(home, args).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))

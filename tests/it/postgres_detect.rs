@@ -145,8 +145,9 @@ fn what_cannot_be_ended_from_here_is_told_what_to_do() {
     }];
     let judgement = judged(&Ok(waiting), 3);
     let remedy = finding(&judgement, Resource::PostgresLocks).remedy.clone().unwrap();
-    assert_eq!(remedy.intent, None);
-    assert!(remedy.says.contains("rollback prepared 'it''s 42'"), "{}", remedy.says);
+    let Some(Intent::RollbackPrepared { gid, database, .. }) = &remedy.intent else { panic!("{remedy:?}") };
+    assert_eq!((gid.as_str(), database.as_str()), ("it's 42", "shop"));
+    assert!(remedy.says.ends_with("roll back prepared it's 42: frees 1, its changes are lost"), "{remedy:?}");
 
     let mut vacuum = session(1, "", BackendState::Active, &[]);
     vacuum.kind = SafeText::new("autovacuum worker");

@@ -83,7 +83,7 @@ fn tree(target: &Target, sample: &DatabaseSample, forest: &Forest, worst: Severi
                     Cell::Count(u64::from(it.frees)),
                     Cell::None,
                     Cell::text(id.as_str()),
-                    Cell::text(&format!("transaction {}: COMMIT or ROLLBACK PREPARED ends it", prepared.gid)),
+                    Cell::text(&format!("transaction {}: a commit or K, a rollback, ends it", prepared.gid)),
                 ];
                 (RowKey::Named(id.clone(), format!("prepared {}", prepared.gid)), cells, false)
             }

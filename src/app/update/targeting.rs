@@ -66,8 +66,12 @@ pub(super) fn terminate(app: &App) -> Result<Intent, String> {
         let (target, backends) = (target.clone(), marked.iter().map(|(_, key)| *key).collect());
         return Ok(Intent::TerminateBackend { target, backends });
     }
-    if let Some(RowKey::Backend(target, key)) = here(app) {
-        return Ok(Intent::TerminateBackend { target, backends: vec![key] });
+    match here(app) {
+        Some(RowKey::Backend(target, key)) => {
+            return Ok(Intent::TerminateBackend { target, backends: vec![key] });
+        }
+        Some(RowKey::Named(target, name)) => return prepared(app, target, &name),
+        _ => {}
     }
     if !matches!(app.viewpoint.place(), Place::Overview) {
         return Err("no session is selected: 2 goes to PostgreSQL".into());
@@ -98,6 +102,17 @@ pub(super) fn cancel(app: &App) -> Result<Intent, String> {
     };
     let query_start = statement(app, &target, backend);
     Ok(Intent::CancelBackend { target, backend, query_start })
+}
+
+/// The prepared transaction of a row of the locks: it has no session, ending it is a rollback.
+fn prepared(app: &App, target: TargetId, row: &str) -> Result<Intent, String> {
+    let unnamed = || "the server does not tell which prepared transaction this is".to_owned();
+    let gid = row.strip_prefix("prepared ").ok_or_else(unnamed)?;
+    let sample = app.world.store.target(&target).and_then(|it| it.sample.as_deref()).ok_or_else(unnamed)?;
+    let crate::model::Sample::Database(sample) = &sample.it else { return Err(unnamed()) };
+    let one = sample.prepared.iter().find(|one| one.gid.as_str() == gid).ok_or_else(unnamed)?;
+    let database = one.database.as_str().to_owned();
+    Ok(Intent::RollbackPrepared { target, gid: gid.to_owned(), database })
 }
 
 /// Start of the statement that is on the screen: that one is meant, not the next.

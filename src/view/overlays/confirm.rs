@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{frame, keys};
 use crate::app::Confirming;
-use crate::model::{Confirm, Intent, Plan};
+use crate::model::{Confirm, Intent, Plan, SafeText};
 use crate::view::ink::{Ink, wrap};
 use crate::view::scene::Scene;
 use crate::view::theme::Role;
@@ -111,6 +111,7 @@ const fn title(intent: &Intent) -> &'static str {
     match intent {
         Intent::TerminateBackend { .. } => "End a session",
         Intent::CancelBackend { .. } => "Cancel a statement",
+        Intent::RollbackPrepared { .. } => "Roll back a prepared transaction",
         Intent::ClearNamespace { .. } => "Clear a namespace",
         Intent::MarkDeploy { .. } => "Mark a deploy",
     }
@@ -127,6 +128,9 @@ fn journal(intent: &Intent, scene: &Scene<'_>) -> String {
             many => format!("terminate {} sessions", many.len()),
         },
         Intent::CancelBackend { backend, .. } => format!("cancel the statement of pid {}", backend.pid),
+        Intent::RollbackPrepared { gid, database, .. } => {
+            format!("roll back prepared {} in {}", SafeText::new(gid), SafeText::new(database))
+        }
         Intent::ClearNamespace { namespace, .. } => {
             format!("clear {} ({}*)", namespace.name, namespace.prefix)
         }
