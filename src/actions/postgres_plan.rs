@@ -1,9 +1,8 @@
 //! The words of a plan on sessions.
 
 use super::postgres_look::Look;
-use crate::detect::blocking::Freed;
 use crate::model::words::{many, span};
-use crate::model::{Backend, BackendState, PlanLine, SafeText, Timestamp};
+use crate::model::{Backend, BackendState, Freed, PlanLine, SafeText, Timestamp};
 
 /// Sessions listed one by one; the rest is counted.
 const LISTED: usize = 6;

@@ -3,12 +3,9 @@
 
 use std::time::Duration;
 
-use super::blocking::{Forest, Node, Offer, Root, RootKind};
+use super::blocking::{Forest, Node, Offer, Root, RootKind, end, sentence, session};
 use super::{Assessment, View};
-use crate::model::words::{many, span};
-use crate::model::{
-    Backend, BackendState, Culprit, DatabaseSample, Intent, Remedy, Resource, Severity, TargetId,
-};
+use crate::model::{Backend, Culprit, DatabaseSample, Intent, Remedy, Resource, Severity, TargetId};
 
 /// A shorter wait is a lock doing its work: a busy server has some at any moment.
 const SHORTEST: f64 = 0.25;
@@ -43,7 +40,7 @@ fn judge(view: &View<'_>, target: &TargetId, sample: &DatabaseSample) -> Assessm
     let speaks = offer.as_ref().and_then(|offer| offer.roots.first().copied()).unwrap_or(0);
     let Some(root) = forest.roots.get(speaks) else { return it.says("nobody waits for a lock") };
     it = it.says(sentence(&forest, root, offer.as_ref(), sample));
-    if let Some(culprit) = culprit(root, sample) {
+    if let Some(culprit) = culprit(&forest, root, sample) {
         it = it.culprit(culprit);
     }
     match remedy(target, &forest, root, offer.as_ref(), sample) {
@@ -52,82 +49,22 @@ fn judge(view: &View<'_>, target: &TargetId, sample: &DatabaseSample) -> Assessm
     }
 }
 
-fn sentence(forest: &Forest, root: &Root, offer: Option<&Offer>, sample: &DatabaseSample) -> String {
-    let wait = |count: u32| if count == 1 { "1 waits".to_owned() } else { format!("{count} wait") };
-    let elsewhere = forest.waiters.saturating_sub(root.waiters);
-    let more = if elsewhere > 0 { format!("; {} elsewhere", wait(elsewhere)) } else { String::new() };
-    let own = match root.kind {
-        RootKind::Cycle => {
-            return format!(
-                "{} wait for each other in a circle; the server ends one of them by itself{more}",
-                many(root.nodes.len() as u64, "session", "sessions")
-            );
-        }
-        RootKind::Unresolved => match root.nodes.first().and_then(|node| session(*node, sample)) {
-            Some(startup) if startup.kind.as_str() == "startup" => {
-                "the replay of the log waits for a reader".into()
+fn culprit(forest: &Forest, root: &Root, sample: &DatabaseSample) -> Option<Culprit> {
+    let culprit = match root.nodes.first()? {
+        Node::Backend(at) => Culprit::backend(sample.backends.get(*at)?, root.waiters),
+        Node::Prepared(at) => {
+            let one = sample.prepared.get(*at)?;
+            Culprit::Prepared {
+                gid: one.gid.clone(),
+                owner: one.owner.clone(),
+                waiters: root.waiters,
+                database: one.database.clone(),
+                frees: crate::model::Freed::default(),
             }
-            _ => "a lock whose holder the server does not tell".into(),
-        },
-        RootKind::Holder => root.nodes.first().map_or_else(String::new, |node| who(*node, sample)),
-    };
-    let together = match offer.map(|offer| offer.roots.len()) {
-        Some(2) => {
-            format!(" and {}", offer.and_then(|offer| second(forest, offer, sample)).unwrap_or_default())
         }
-        Some(count) if count > 2 => format!(" and {} more", count - 1),
-        _ => String::new(),
+        Node::UnnamedPrepared => return None,
     };
-    let behind = if together.is_empty() { "it" } else { "them" };
-    format!("{own}{together}: {} behind {behind}{more}", wait(root.waiters))
-}
-
-fn second(forest: &Forest, offer: &Offer, sample: &DatabaseSample) -> Option<String> {
-    let root = forest.roots.get(*offer.roots.get(1)?)?;
-    root.nodes.first().map(|node| who(*node, sample))
-}
-
-fn session(node: Node, sample: &DatabaseSample) -> Option<&Backend> {
-    match node {
-        Node::Backend(at) => sample.backends.get(at),
-        Node::Prepared(_) | Node::UnnamedPrepared => None,
-    }
-}
-
-/// `web.3 (pid 4211), idle in transaction 2m14s`.
-fn who(node: Node, sample: &DatabaseSample) -> String {
-    match node {
-        Node::Backend(at) => sample.backends.get(at).map_or_else(String::new, describe),
-        Node::Prepared(at) => sample.prepared.get(at).map_or_else(String::new, |one| {
-            format!("prepared transaction {} of {}, {} old", one.gid, one.owner, span(one.age))
-        }),
-        Node::UnnamedPrepared => "a prepared transaction".into(),
-    }
-}
-
-fn describe(backend: &Backend) -> String {
-    let (name, pid) = (backend.who(), backend.key.pid);
-    let age = match backend.state {
-        // What counts is how long it holds its locks.
-        BackendState::Active => backend.xact_age.or(backend.query_age),
-        _ => backend.state_age,
-    };
-    let state =
-        if backend.state == BackendState::Unknown { backend.kind.as_str() } else { backend.state.word() };
-    let age = age.map_or_else(String::new, |age| format!(" {}", span(age)));
-    format!("{name} (pid {pid}), {state}{age}")
-}
-
-fn culprit(root: &Root, sample: &DatabaseSample) -> Option<Culprit> {
-    match root.nodes.first()? {
-        Node::Backend(at) => Some(Culprit::backend(sample.backends.get(*at)?, root.waiters)),
-        Node::Prepared(at) => sample.prepared.get(*at).map(|one| Culprit::Prepared {
-            gid: one.gid.clone(),
-            owner: one.owner.clone(),
-            waiters: root.waiters,
-        }),
-        Node::UnnamedPrepared => None,
-    }
+    Some(if root.kind == RootKind::Holder { culprit.freeing(forest.freed_by(&root.nodes)) } else { culprit })
 }
 
 fn remedy(
@@ -177,16 +114,16 @@ fn remedy(
                 "this autovacuum prevents wraparound and does not yield: let it end, or stop the waiter"
                     .into()
             }
-            "autovacuum worker" => "autovacuum yields by itself after deadlock_timeout".into(),
+            "autovacuum worker" => {
+                "wait: autovacuum yields by itself after deadlock_timeout (1 s unless set otherwise)".into()
+            }
+            "walsender" => "it is a walsender: ending it cuts a standby, a backup or a subscriber off, so \
+                            that is not offered; find out whom it feeds"
+                .into(),
             kind => format!("a {kind} is not ended from here: find out what it serves"),
         });
     }
-    let end = match sessions.len() {
-        1 => "end it".to_owned(),
-        2 => "end both".to_owned(),
-        count => format!("end all {count} together"),
-    };
     let backends = sessions.iter().map(|one| one.key).collect();
     let intent = Some(Intent::TerminateBackend { target: target.clone(), backends });
-    Some(Remedy { intent, says: format!("{end}: frees {}", offer.frees) })
+    Some(Remedy { intent, says: end(forest, offer, forest.freed_by(&nodes)) })
 }

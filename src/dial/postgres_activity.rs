@@ -72,6 +72,8 @@ fn backend(row: &PgRow, now: Timestamp) -> Result<Option<Backend>, Error> {
         query: statement(row, 18)?,
         blocked_by,
         wait_age: None,
+        wants: None,
+        holds: Vec::new(),
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendKey, LaneAge, Missing, SafeText, Statements, Timestamp, Upkeep};
+use super::{BackendKey, LaneAge, Lock, Missing, SafeText, Statements, Timestamp, Upkeep};
 
 /// One raw sample of a database server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,12 @@ pub struct Backend {
     /// Seconds it has waited for its lock; from 14 as the server tells, before that its statement's age.
     #[serde(default)]
     pub wait_age: Option<f64>,
+    /// The lock it waits for; read now and then only, so a young wait may not have it yet.
+    #[serde(default)]
+    pub wants: Option<Lock>,
+    /// Locks of its own on what others wait for, as of the last reading of the lock table.
+    #[serde(default)]
+    pub holds: Vec<Lock>,
 }
 
 impl Backend {
@@ -101,6 +107,13 @@ impl Backend {
     #[must_use]
     pub fn waits_for_lock(&self) -> bool {
         self.wait.as_ref().is_some_and(|wait| wait.class.as_str() == "Lock")
+    }
+
+    /// What it waits for: the lock as read, or else as its wait event alone tells.
+    #[must_use]
+    pub fn wanted(&self) -> Option<Lock> {
+        let wait = self.wait.as_ref().filter(|_| self.waits_for_lock());
+        self.wants.clone().or_else(|| wait.map(|wait| Lock::of_event(&wait.event)))
     }
 
     /// A client's session, not one of the server's own processes.

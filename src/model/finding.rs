@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendKey, Intent, Resource, SafeText, TargetId, Timestamp};
+use super::{BackendKey, Freed, Intent, Resource, SafeText, TargetId, Timestamp};
 
 /// How bad. The order is the order of attention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -94,6 +94,12 @@ pub enum Culprit {
         query: SafeText,
         /// Sessions that wait behind it, in the end.
         waiters: u32,
+        /// Of these, who goes on when it is gone.
+        #[serde(default)]
+        frees: Freed,
+        /// What it holds that others wait for, in short: `orders, RowExclusive`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        holds: Vec<SafeText>,
     },
     /// A prepared transaction.
     Prepared {
@@ -103,6 +109,12 @@ pub enum Culprit {
         owner: SafeText,
         /// Sessions that wait behind it.
         waiters: u32,
+        /// In which database: it can be ended only from there.
+        #[serde(default)]
+        database: SafeText,
+        /// Of these, who goes on when it is gone.
+        #[serde(default)]
+        frees: Freed,
     },
     /// A group of sessions: an application, a role.
     Sessions {
@@ -160,7 +172,18 @@ impl Culprit {
             state: SafeText::new(backend.state.word()),
             query: backend.query.clone(),
             waiters,
+            frees: Freed::default(),
+            holds: backend.holds.iter().map(|lock| SafeText::new(&lock.short())).collect(),
         }
+    }
+
+    /// The same, with what its end would free.
+    #[must_use]
+    pub fn freeing(mut self, freed: Freed) -> Self {
+        if let Self::Backend { frees, .. } | Self::Prepared { frees, .. } = &mut self {
+            *frees = freed;
+        }
+        self
     }
 
     /// The session's identity, if it is one.

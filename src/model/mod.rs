@@ -12,6 +12,7 @@ mod finding;
 mod host;
 mod ids;
 mod intent;
+mod lock;
 mod plan;
 mod proxy;
 mod queue;
@@ -39,6 +40,7 @@ pub use host::{
 };
 pub use ids::{BackendKey, IdError, Namespace, PlanId, TargetId};
 pub use intent::Intent;
+pub use lock::{Freed, Lock};
 pub use plan::{
     Actor, Confirm, Gentler, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
 };

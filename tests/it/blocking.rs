@@ -1,8 +1,10 @@
 //! Lock edges into trees: every shape that real servers make, and any that they do not.
 
 use proptest::prelude::*;
-use warroom::detect::blocking::{Forest, Freed, Node, Offer, RootKind};
-use warroom::model::{Backend, BackendKey, BackendState, PreparedTransaction, SafeText, Timestamp, Wait};
+use warroom::detect::blocking::{Forest, Node, Offer, RootKind};
+use warroom::model::{
+    Backend, BackendKey, BackendState, Freed, PreparedTransaction, SafeText, Timestamp, Wait,
+};
 
 /// A session that waits for these pids; for none, it does not wait.
 fn session(pid: i32, blocked_by: &[i32]) -> Backend {
@@ -25,6 +27,8 @@ fn session(pid: i32, blocked_by: &[i32]) -> Backend {
         query: SafeText::default(),
         blocked_by: blocked_by.to_vec(),
         wait_age: waits.then_some(f64::from(pid)),
+        wants: None,
+        holds: Vec::new(),
     }
 }
 

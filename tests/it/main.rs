@@ -2,6 +2,7 @@
 
 mod app;
 mod blocking;
+mod blocking_cases;
 mod cli;
 mod config;
 mod fleet;

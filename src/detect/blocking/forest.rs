@@ -2,7 +2,7 @@
 
 use super::draw::{RootSet, draw};
 use super::graph::{Group, groups};
-use crate::model::{Backend, PreparedTransaction};
+use crate::model::{Backend, Freed, PreparedTransaction};
 
 /// Who stands in a tree: an index into the lists the forest was built from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,17 +72,6 @@ pub struct Offer {
     pub roots: Vec<usize>,
     /// Sessions that then go on, in the end.
     pub frees: u32,
-}
-
-/// What the end of some sessions would free.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Freed {
-    /// Sessions that wait for nobody else.
-    pub now: u32,
-    /// Sessions that go on in the end.
-    pub in_all: u32,
-    /// Sessions that wait behind them and behind somebody else too.
-    pub still_blocked: u32,
 }
 
 /// Everybody who waits for a lock, each drawn once, under who must go first.

@@ -4,5 +4,8 @@
 mod draw;
 mod forest;
 mod graph;
+mod tell;
 
-pub use forest::{Forest, Freed, Node, Offer, Root, RootKind, Row};
+pub use forest::{Forest, Node, Offer, Root, RootKind, Row};
+pub use tell::{describe, who};
+pub(super) use tell::{end, sentence, session};

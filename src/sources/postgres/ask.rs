@@ -5,6 +5,7 @@ use sqlx::{Error, Row as _};
 use tokio::time::Instant;
 
 use super::lanes::{Lane, Lanes, Situation};
+use super::locks::Locks;
 use super::rows;
 use super::statements::Ledger;
 use super::waits::Waits;
@@ -20,7 +21,6 @@ const TOTALS_14: &str = include_str!("sql/totals_140.sql");
 const TOTALS_17: &str = include_str!("sql/totals_170.sql");
 const REPLICATION: &str = include_str!("sql/replication_130.sql");
 const PREPARED: &str = include_str!("sql/prepared_130.sql");
-const WAITS: &str = include_str!("sql/waits_140.sql");
 const SLOTS: &str = include_str!("sql/slots_130.sql");
 const HORIZON: &str = include_str!("sql/horizon_130.sql");
 const PROGRESS: &str = include_str!("sql/progress_130.sql");
@@ -40,6 +40,7 @@ pub(super) struct Session {
     ledger: Ledger,
     upkeep: Upkeep,
     waits: Waits,
+    locks: Locks,
     replicas: Vec<Replica>,
     replay_lag: Option<f64>,
     prepared: Vec<PreparedTransaction>,
@@ -98,6 +99,7 @@ impl Session {
             ledger: Ledger::default(),
             upkeep: Upkeep::default(),
             waits: Waits::default(),
+            locks: Locks::default(),
             replicas: Vec::new(),
             replay_lag: None,
             prepared: Vec::new(),
@@ -136,6 +138,7 @@ impl Session {
             }
         };
         self.polls += 1;
+        self.locks.fill(&mut sample);
         self.waits.fill(&mut sample);
         if let Some(facts) = &self.facts {
             sample.max_connections = facts.max_connections;
@@ -162,14 +165,7 @@ impl Session {
 
     /// Half a statement a poll on average; none waits for a user's lock.
     async fn slow_lanes(&mut self, dial: &PostgresDial, sample: &mut DatabaseSample) -> Result<(), Error> {
-        if self.polls == 0
-            && self.version >= 140_000
-            && sample.backends.iter().any(Backend::waits_for_lock)
-            && let Some(rows) =
-                self.extra(dial, "how long sessions have waited", WAITS, &mut sample.missing).await?
-        {
-            self.waits.told(&rows)?;
-        }
+        self.lock_names(dial, sample).await?;
         let situation = Situation {
             replicates: sample.in_recovery
                 || !self.replicas.is_empty()
@@ -259,6 +255,20 @@ impl Session {
                 Ok(())
             }
             Err(error) => self.gap(dial, what, error, &mut sample.missing),
+        }
+    }
+
+    /// Looks up what the waiters wait for, when somebody does and it is not known.
+    async fn lock_names(&mut self, dial: &PostgresDial, sample: &mut DatabaseSample) -> Result<(), Error> {
+        const WHAT: &str = "what is waited for";
+        if self.absent.iter().any(|gap| gap.what.as_str() == WHAT) || !self.locks.due(self.polls, sample) {
+            return Ok(());
+        }
+        // From the second poll on a wait's begin is known without the server's word.
+        let since = (self.polls == 0).then_some(&mut self.waits);
+        match self.locks.read(&mut self.connection, self.polls, sample, since).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.gap(dial, WHAT, error, &mut sample.missing),
         }
     }
 

@@ -4,6 +4,7 @@
 mod ask;
 mod doctor;
 mod lanes;
+mod locks;
 mod rows;
 mod source;
 mod statements;

@@ -2,10 +2,6 @@
 
 use std::collections::HashMap;
 
-use sqlx::postgres::PgRow;
-use sqlx::{Error, Row as _};
-
-use crate::dial::postgres_time as time;
 use crate::model::{BackendKey, DatabaseSample, Timestamp};
 
 /// The earliest instant at which each wait can have begun.
@@ -21,14 +17,9 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    /// Takes in the rows of `waits_140.sql`, for the first poll only.
-    pub(super) fn told(&mut self, rows: &[PgRow]) -> Result<(), Error> {
-        for row in rows {
-            if let Some(since) = time(row, 1)? {
-                self.told.insert(row.try_get(0)?, since);
-            }
-        }
-        Ok(())
+    /// Takes in what the server tells (from 14 on) of a session's wait, for the first poll only.
+    pub(super) fn told(&mut self, pid: i32, since: Timestamp) {
+        self.told.insert(pid, since);
     }
 
     /// Writes each waiter's age into the sample and remembers who waits.
@@ -77,6 +68,8 @@ mod tests {
             query: SafeText::default(),
             blocked_by: Vec::new(),
             wait_age: None,
+            wants: None,
+            holds: Vec::new(),
         };
         let server_time = Timestamp::from_micros(at * 1_000_000);
         DatabaseSample { server_time, backends: vec![backend], ..DatabaseSample::default() }

@@ -47,6 +47,8 @@ pub(super) fn backend(pid: i32, application: &str, state: BackendState, blocked_
         query: "UPDATE users SET plan = $1 WHERE id = $2".into(),
         blocked_by: blocked_by.to_vec(),
         wait_age: waits.then_some(60.0),
+        wants: None,
+        holds: Vec::new(),
     }
 }
 

@@ -230,6 +230,8 @@ impl Lab {
             query: query.into(),
             blocked_by: Vec::new(),
             wait_age: None,
+            wants: None,
+            holds: Vec::new(),
         };
         for n in 0..dials.idle as i32 {
             backends.push(backend(4000 + n, &format!("web.{}", n % 4), BackendState::Idle, "COMMIT"));
