@@ -127,7 +127,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Cancel, "cancel", &["C"], "cancel the selected session's statement", "cancel stmt", None),
     row(C::Clear, "clear", &["X"], "clear a cache namespace", "clear cache", Some("NAMESPACE")),
     row(C::MarkDeploy, "mark-deploy", &["M"], "mark a deploy", "mark deploy", Some("LABEL")),
-    row(C::Explain, "explain", &["E"], "explain the selected statement", "", None),
+    row(C::Explain, "explain", &["E"], "explain the selected statement: how it would be run", "explain", None),
     row(C::Acknowledge, "acknowledge", &["A"], "acknowledge the verdict: it stays, without ringing", "", None),
     row(C::Actions, "actions", &["x"], "what can be done with the selected row", "actions", None),
     row(C::Drill, "drill", &["enter"], "open the selected thing", "open", None),

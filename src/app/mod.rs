@@ -3,6 +3,7 @@
 
 mod chord;
 mod command;
+mod explaining;
 mod history;
 mod keymap;
 mod msg;
@@ -15,6 +16,7 @@ mod update;
 
 pub use chord::{Chord, ChordError, Key};
 pub use command::{COMMANDS, Command, CommandInfo};
+pub use explaining::Explaining;
 pub use history::{Frame, History};
 pub use keymap::{Keymap, KeymapError, about, named, nearest};
 pub use msg::{Effect, LabAsk, Msg};
@@ -22,5 +24,5 @@ pub use overlay::{Acting, Confirming, Input, Menu, MenuItem, Overlay, Pick, Prom
 pub use place::{Pane, Place, RowKey, Sort, Tab, Viewpoint};
 pub use state::{App, Event, EventKind, Notice, Numbers, Settings, Told, World};
 pub use table::{Cell, Column, Row, Table};
-pub use tables::{PROXIES, detail, selected_row, table, words_of};
+pub use tables::{PROXIES, detail, selected_row, statement_of, table, words_of};
 pub use update::{Hint, Suggestion, hints, settle, suggest, update, why_not};

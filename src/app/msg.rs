@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Chord;
-use crate::model::{At, Fact, Intent, Outcome, Plan, Progress, Refusal};
+use crate::model::{At, ExplainAsk, Explanation, Fact, Intent, Outcome, Plan, Progress, Refusal};
 
 /// Something that happened, the operator's keys included.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub enum Msg {
     Tick,
     /// A plan was made, or why not; with the number of the question.
     Planned(u64, Box<Result<Plan, Refusal>>),
+    /// A statement was explained, or why not; with the number of the question.
+    Explained(u64, Box<Result<Explanation, Refusal>>),
     /// A long act came further.
     Progress(Progress),
     /// An act ended; with `by` somebody else on this bastion when it was not ours.
@@ -35,6 +37,8 @@ pub enum Msg {
 pub enum Effect {
     /// Find out, by reading only, what an intent would touch; the number goes back with the answer.
     Plan(u64, Intent),
+    /// Find out how a statement would be run; the number goes back with the answer.
+    Explain(u64, Box<ExplainAsk>),
     /// Write the intent down, then carry it out.
     Act(Box<Plan>),
     /// End the running act at its next safe point.

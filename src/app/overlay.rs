@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Command;
+use super::{Command, Explaining};
 use crate::model::{Confirm, Intent, Outcome, Plan, Progress, SafeText, Timestamp};
 
 /// One thing over the screen.
@@ -18,6 +18,8 @@ pub enum Overlay {
     Confirm(Box<Confirming>),
     /// An act under way; only one at a time.
     Acting(Box<Acting>),
+    /// How a statement would be run.
+    Explain(Box<Explaining>),
 }
 
 /// A line of input.

@@ -1,15 +1,16 @@
 //! An explanation as lines, for a dialog and for a terminal alike.
 
+use super::Explanation;
 use super::words::{bytes, count};
-use super::{ExplainStep, Explanation};
 
 /// One line, not yet broken to a width.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainLine {
     /// What it is.
     pub kind: ExplainLineKind,
-    /// Blanks before it, and before what is left of it when it is broken.
-    pub indent: usize,
+    /// What stands before the text: figures and blanks. Where the text is broken, blanks as wide stand
+    /// before what is left.
+    pub lead: String,
     /// Its text.
     pub text: String,
 }
@@ -39,6 +40,8 @@ pub enum ExplainLineKind {
 
 /// Cells before the tree: share, rows and what parts them.
 const BEFORE: usize = 16;
+/// Levels of the tree that are drawn apart.
+const DEPTH: u16 = 16;
 
 impl Explanation {
     /// The lines, best read in a fixed width.
@@ -46,29 +49,35 @@ impl Explanation {
     pub fn lines(&self) -> Vec<ExplainLine> {
         use ExplainLineKind as K;
         let mut out = Vec::new();
-        let mut add = |kind, indent, text: String| out.push(ExplainLine { kind, indent, text });
+        let mut add = |kind, lead: String, text: String| out.push(ExplainLine { kind, lead, text });
+        let none = String::new;
         let place = format!("planned in {} as {}", self.database, self.role);
-        add(K::Head, 0, if self.who.is_empty() { place } else { format!("{}; {place}", self.who) });
-        add(K::Query, 0, self.query.to_string());
-        add(K::Empty, 0, String::new());
-        add(K::Columns, 0, format!("{:>5}  {:>7}  STEP", "COST", "ROWS"));
+        add(K::Head, none(), if self.who.is_empty() { place } else { format!("{}; {place}", self.who) });
+        add(K::Query, none(), self.query.to_string());
+        add(K::Empty, none(), none());
+        add(K::Columns, none(), format!("{:>5}  {:>7}  STEP", "COST", "ROWS"));
         for step in &self.steps {
             let kind = if step.costliest { K::Costliest } else { K::Step };
-            let depth = usize::from(step.depth.min(20)) * 2;
-            add(kind, BEFORE + depth, step_text(step, depth));
+            let depth = usize::from(step.depth.min(DEPTH)) * 2;
+            let share = format!("{:.0} %", step.share * 100.0);
+            let lead = format!("{share:>5}  {:>7}  {:depth$}", short(step.rows), "");
+            let mark = if step.costliest { "  ◀ costliest" } else { "" };
+            add(kind, lead, format!("{}{mark}", step.what));
+            let below = " ".repeat(BEFORE + depth + 2);
             for (label, text) in &step.details {
-                add(K::Detail, BEFORE + depth + 2, format!("{label}: {text}"));
+                add(K::Detail, below.clone(), format!("{label}: {text}"));
             }
             for text in &step.beware {
-                add(K::Beware, BEFORE + depth + 2, format!("! {text}"));
+                add(K::Beware, below.clone(), format!("! {text}"));
             }
         }
         if self.left_out > 0 {
-            add(K::Detail, BEFORE, format!("… {} more steps", count(u64::from(self.left_out))));
+            let more = format!("… {} more steps", count(u64::from(self.left_out)));
+            add(K::Detail, " ".repeat(BEFORE), more);
         }
-        add(K::Empty, 0, String::new());
+        add(K::Empty, none(), none());
         for note in &self.notes {
-            add(K::Note, 0, note.to_string());
+            add(K::Note, none(), note.to_string());
         }
         out
     }
@@ -78,21 +87,12 @@ impl Explanation {
     pub fn text(&self) -> String {
         let mut out = String::new();
         for line in self.lines() {
-            // A step's text has its figures where the indent would be.
-            let step = matches!(line.kind, ExplainLineKind::Step | ExplainLineKind::Costliest);
-            let blanks = if step { 0 } else { line.indent };
-            out.push_str(&" ".repeat(blanks));
+            out.push_str(&line.lead);
             out.push_str(&line.text);
             out.push('\n');
         }
         out
     }
-}
-
-fn step_text(step: &ExplainStep, depth: usize) -> String {
-    let share = format!("{:.0} %", step.share * 100.0);
-    let mark = if step.costliest { "  ◀ costliest" } else { "" };
-    format!("{share:>5}  {:>7}  {:depth$}{}{mark}", short(step.rows), "", step.what)
 }
 
 /// A number of rows in at most seven cells: `41 200`, `2.0 M`.

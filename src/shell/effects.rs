@@ -13,7 +13,7 @@ use super::perform::Hands;
 use crate::actions::StopFlag;
 use crate::app::{Effect, LabAsk, Msg};
 use crate::lab;
-use crate::model::{At, Fact, Intent, Outcome, OutcomeKind, Plan, PlanId, Progress, Refusal};
+use crate::model::{At, ExplainAsk, Fact, Intent, Outcome, OutcomeKind, Plan, PlanId, Progress, Refusal};
 
 /// Longest wait for an act to come to its end once the console shall end.
 const LAST_WAIT: Duration = Duration::from_millis(700);
@@ -59,6 +59,7 @@ impl Effects {
     pub(super) fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Plan(number, intent) => self.plan(number, intent),
+            Effect::Explain(number, ask) => self.explain(number, *ask),
             Effect::Act(plan) => self.act(*plan),
             Effect::StopAct => self.stop.stop(),
             Effect::PauseAct(paused) => self.stop.pause(paused),
@@ -81,6 +82,17 @@ impl Effects {
                 refusal("an internal error while looking what it would touch: nothing was done")
             });
             answers.send(Msg::Planned(number, Box::new(planned))).await.ok();
+        });
+    }
+
+    fn explain(&self, number: u64, ask: ExplainAsk) {
+        let (hands, answers) = (self.hands.clone(), self.answers.clone());
+        let explain = async move { hands.explain(&ask).await };
+        tokio::spawn(async move {
+            let explained = guarded(explain).await;
+            let explained =
+                explained.unwrap_or_else(|| Err(Refusal::failed("an internal error while asking")));
+            answers.send(Msg::Explained(number, Box::new(explained))).await.ok();
         });
     }
 

@@ -14,8 +14,8 @@ use crate::config::{Config, TargetSpec};
 use crate::feed::Clock;
 use crate::journal::{Intended, Journal};
 use crate::model::{
-    BackendKey, Confirm, Intent, Mark, Outcome, OutcomeKind, Plan, PlanId, PlanLine, Refusal, SafeText,
-    TargetId,
+    BackendKey, Confirm, ExplainAsk, Explanation, Intent, Mark, Outcome, OutcomeKind, Plan, PlanId, PlanLine,
+    Refusal, SafeText, TargetId,
 };
 
 /// Longest a plan may take to read.
@@ -62,6 +62,14 @@ impl Hands {
             plan.confirm = Confirm::Name(target.to_string());
         }
         Ok(plan)
+    }
+
+    /// How a statement would be run: reads only, so it is told under read-only too.
+    ///
+    /// # Errors
+    /// Why it cannot or must not be explained.
+    pub async fn explain(&self, ask: &ExplainAsk) -> Result<Explanation, Refusal> {
+        super::explain::explain(&self.config, ask).await
     }
 
     /// The sessions that have these pids now, for who knows no more of them.

@@ -19,3 +19,4 @@ mod upkeep;
 pub use detail::detail;
 pub use draft::{selected_row, table, words_of};
 pub use proxy::PROXIES;
+pub use statements::statement_of;

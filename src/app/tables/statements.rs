@@ -2,8 +2,8 @@
 
 use super::draft::{Draft, col, row};
 use crate::app::{App, Cell, Column, RowKey};
-use crate::model::Severity;
 use crate::model::words::span;
+use crate::model::{Severity, StatementCost, TargetId};
 
 const COLUMNS: &[Column] = &[
     col("BUSY", 7, true, 0),
@@ -17,6 +17,17 @@ const COLUMNS: &[Column] = &[
     col("ON", 10, false, 5),
     col("STATEMENT", 0, false, 0),
 ];
+
+/// What a row is called by: unique in its table.
+fn name(it: &StatementCost) -> String {
+    format!("statement {} {} {}", it.user, it.database, it.query_id)
+}
+
+/// The statement behind a row's name, while its target still tells of it.
+pub fn statement_of<'a>(app: &'a App, target: &TargetId, row: &str) -> Option<&'a StatementCost> {
+    let sample = app.shown().store.databases(app.moment()).find(|(known, _)| known.info.id == *target)?.1;
+    sample.statements.as_ref()?.top.iter().find(|it| name(it) == row)
+}
 
 pub(super) fn statements(app: &App) -> Draft {
     let mut draft = Draft {
@@ -47,7 +58,7 @@ pub(super) fn statements(app: &App) -> Draft {
                 if text.is_empty() { Cell::None } else { Cell::Text(text.clone()) }
             };
             draft.rows.push(row(
-                RowKey::Named(id.clone(), format!("statement {} {} {}", it.user, it.database, it.query_id)),
+                RowKey::Named(id.clone(), name(it)),
                 Severity::Ok,
                 vec![
                     Cell::Number(it.exec_ms / 1e3 / told.over.max(0.001)),

@@ -1,6 +1,6 @@
 //! Every command, carried out: from a key, from a list or from the palette.
 
-use super::{DONE, Done, confirm, menu, moves, palette, prompt, settle, targeting, tell, travel};
+use super::{DONE, Done, confirm, explain, menu, moves, palette, prompt, settle, targeting, tell, travel};
 use crate::app::{
     App, Cell, Command, Effect, Input, LabAsk, MenuItem, Overlay, Pick, Place, RowKey, Tab, about, detail,
     table,
@@ -75,7 +75,10 @@ pub(super) fn run(app: &mut App, command: Command, argument: Option<&str>) -> Do
             prompt::open(app, Input::Deploy, "");
             DONE
         }
-        Command::Explain => DONE,
+        Command::Explain => {
+            let ask = targeting::explain(app)?;
+            Ok(explain::open(app, ask))
+        }
         Command::Acknowledge => acknowledge(app),
         Command::PollNow => {
             tell::say(app, "every target is polled now", Severity::Ok);
@@ -214,6 +217,7 @@ fn actions(app: &mut App) -> Done {
     let mut commands = match tab {
         None => vec![Command::Fix, Command::Terminate, Command::Cancel, Command::Clear],
         Some(Tab::Locks | Tab::Sessions) => vec![Command::Terminate, Command::Cancel, Command::Explain],
+        Some(Tab::Statements) => vec![Command::Explain],
         Some(Tab::Caches | Tab::Namespaces) => vec![Command::Clear],
         Some(_) => vec![Command::Fix],
     };

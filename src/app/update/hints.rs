@@ -48,11 +48,15 @@ pub fn hints(app: &App) -> Vec<Hint> {
         Place::Zoom(_, Tab::Caches | Tab::Namespaces | Tab::SlowCommands | Tab::CommandShares) => {
             &[C::Clear, C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::Palette]
         }
+        Place::Zoom(_, Tab::Statements) => {
+            &[C::Explain, C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::Palette]
+        }
         Place::Zoom(..) => {
             &[C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::MarkDeploy, C::Palette]
         }
+        Place::Detail(Tab::Statements, _) => &[C::Explain, C::Copy, C::Back, C::Help, C::Actions, C::Palette],
         Place::Detail(Tab::Locks | Tab::Sessions, _) => {
-            &[C::Terminate, C::Cancel, C::Copy, C::Back, C::Help, C::Actions, C::Palette]
+            &[C::Terminate, C::Cancel, C::Explain, C::Copy, C::Back, C::Help, C::Actions, C::Palette]
         }
         Place::Detail(..) => &[C::Copy, C::Back, C::Help, C::Actions, C::Palette],
     };

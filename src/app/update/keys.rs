@@ -1,6 +1,6 @@
 //! A key goes to what stands over the screen, else it is a command.
 
-use super::{acting, commands, confirm, menu, moves, or_say, prompt};
+use super::{acting, commands, confirm, explain, menu, moves, or_say, prompt};
 use crate::app::{App, Chord, Command, Effect, Key, Keymap, Overlay};
 use crate::model::SafeText;
 
@@ -26,6 +26,7 @@ pub(super) fn press(app: &mut App, chord: Chord) -> Vec<Effect> {
         Some(Overlay::Menu(_)) => menu::press(app, chord),
         Some(Overlay::Confirm(_)) => confirm::press(app, chord),
         Some(Overlay::Acting(_)) => acting::press(app, chord),
+        Some(Overlay::Explain(_)) => explain::press(app, chord, command),
     }
 }
 

@@ -4,6 +4,7 @@ mod acting;
 mod commands;
 mod confirm;
 mod dispatch;
+mod explain;
 mod facts;
 mod hints;
 mod keys;

@@ -2,7 +2,7 @@
 
 use super::moves;
 use crate::app::{App, Command, Place, RowKey, Tab, table};
-use crate::model::{BackendKey, Culprit, Intent, Namespace, Resource, TargetId};
+use crate::model::{BackendKey, Culprit, ExplainAsk, ExplainOf, Intent, Namespace, Resource, TargetId};
 
 /// Why a command cannot be carried out here and now; `None` when it can.
 pub fn why_not(app: &App, command: Command) -> Option<String> {
@@ -25,7 +25,7 @@ pub fn why_not(app: &App, command: Command) -> Option<String> {
         Command::Terminate => terminate(app).err(),
         Command::Cancel => cancel(app).err(),
         Command::Clear => namespaces(app).err(),
-        Command::Explain => Some("explain is not built yet".into()),
+        Command::Explain => explain(app).err(),
         Command::Acknowledge if app.past.is_some() => Some("this is the past: L goes back to now".into()),
         Command::Acknowledge => {
             app.world.judgement.findings.is_empty().then(|| "there is nothing to acknowledge".into())
@@ -113,6 +113,38 @@ fn prepared(app: &App, target: TargetId, row: &str) -> Result<Intent, String> {
     let one = sample.prepared.iter().find(|one| one.gid.as_str() == gid).ok_or_else(unnamed)?;
     let database = one.database.as_str().to_owned();
     Ok(Intent::RollbackPrepared { target, gid: gid.to_owned(), database })
+}
+
+/// The statement to explain: the selected session's or the selected one of the statistics; on the
+/// overview the session's that is to blame.
+pub(super) fn explain(app: &App) -> Result<ExplainAsk, String> {
+    if app.past.is_some() {
+        return Err("this is the past: L goes back to now".into());
+    }
+    let session = |target: TargetId, key: BackendKey| {
+        let query_start = statement(app, &target, key);
+        let of = ExplainOf::Session { pid: key.pid, started: Some(key.started), query_start };
+        ExplainAsk { target, of, search_path: None }
+    };
+    if let Some(RowKey::Backend(target, key)) = here(app) {
+        return Ok(session(target, key));
+    }
+    if let (Some(Tab::Statements), Some(RowKey::Named(target, name))) = (moves::tab(app), moves::row(app)) {
+        let it = crate::app::statement_of(app, &target, &name).ok_or("that statement is gone: look again")?;
+        let known = |text: &crate::model::SafeText| (!text.is_empty()).then(|| text.to_string());
+        let (user, database) = (known(&it.user), known(&it.database));
+        let of = ExplainOf::Statistics { query_id: it.query_id, user, database };
+        return Ok(ExplainAsk { target, of, search_path: None });
+    }
+    let blamed = || {
+        let findings = &app.world.judgement.findings;
+        findings.iter().find_map(|it| Some(session(it.target.target(), it.culprit.as_ref()?.backend_key()?)))
+    };
+    let overview = matches!(app.viewpoint.place(), Place::Overview);
+    overview
+        .then(blamed)
+        .flatten()
+        .ok_or_else(|| "no session and no statement is selected: 2 goes to PostgreSQL".into())
 }
 
 /// Start of the statement that is on the screen: that one is meant, not the next.

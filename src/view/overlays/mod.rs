@@ -2,6 +2,7 @@
 
 mod acting;
 mod confirm;
+mod explain;
 mod help;
 mod menu;
 mod prompt;
@@ -23,6 +24,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
         Overlay::Menu(it) => menu::draw(ink, area, it),
         Overlay::Confirm(it) => confirm::draw(ink, area, it, scene),
         Overlay::Acting(it) => acting::draw(ink, area, it, scene),
+        Overlay::Explain(it) => explain::draw(ink, area, it),
     }
 }
 

@@ -5,6 +5,7 @@
 mod bench;
 mod confirm;
 mod everything;
+mod explain;
 mod keymap;
 mod palette;
 mod places;

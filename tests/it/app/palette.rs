@@ -52,7 +52,6 @@ fn what_is_wrong_is_said_in_the_line_which_stays() {
         ("theme pink", "there are terminal, mono, high-contrast"),
         ("at noon", "write 14:05"),
         ("lab-break nothing", "there are lock-pileup, slow-app"),
-        ("explain", "not built yet"),
         ("quit now", "takes nothing"),
     ] {
         assert!(run(&mut bench, line).is_empty(), "{line} did something");

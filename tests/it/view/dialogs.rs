@@ -235,3 +235,52 @@ fn a_full_screen_is_drawn_in_well_under_a_frame() {
     // Unoptimised and on a shared machine: a release build takes a tenth of this.
     assert!(clock.elapsed() / 20 < begin, "{:?} a frame", clock.elapsed() / 20);
 }
+
+#[test]
+fn how_a_statement_would_be_run() {
+    let step = |depth, what: &str, rows, share, costliest| ExplainStep {
+        depth,
+        what: SafeText::new(what),
+        rows,
+        share,
+        costliest,
+        ..ExplainStep::default()
+    };
+    let mut scan = step(2, "Seq Scan on users u", 10.0, 0.97, true);
+    scan.details = vec![("filter".into(), SafeText::new("((u.email)::text = ($1)::text)"))];
+    scan.beware = vec![SafeText::new(
+        "reads all of users (about 2 000 000 rows, 381 MB) to keep about 10: no index was worth using",
+    )];
+    let explanation = Explanation {
+        who: SafeText::new("web.3 (pid 4211), active for 12 s"),
+        query: SafeText::new("SELECT * FROM orders o JOIN users u ON u.id = o.user_id WHERE u.email = $1"),
+        database: SafeText::new("app"),
+        role: SafeText::new("app"),
+        steps: vec![
+            step(0, "Limit", 20.0, 0.0, false),
+            step(1, "Nested Loop", 123_456.0, 0.01, false),
+            scan,
+            step(2, "Index Scan using orders_user on orders o", 12.0, 0.02, false),
+        ],
+        notes: vec![SafeText::new(
+            "planned now, without its values: with them the server may choose otherwise. Nothing was run",
+        )],
+        ..Explanation::default()
+    };
+    let of = ExplainOf::Session { pid: 4211, started: None, query_start: None };
+    let ask = ExplainAsk { target: id("primary"), of, search_path: None };
+    let mut it = Explaining { ask, number: 1, told: None, scroll: 0 };
+    let seen = |it: &Explaining| {
+        let mut lab = pile_up();
+        lab.app.overlay = Some(Overlay::Explain(Box::new(it.clone())));
+        text(&screen(&lab.app, "terminal", 80, 24))
+    };
+    assert!(seen(&it).contains("nothing is run"));
+    it.told = Some(Err(Refusal::refused("a lock is in the way")));
+    assert!(seen(&it).contains("a lock is in the way") && seen(&it).contains("[ Close ]"));
+    it.told = Some(Ok(explanation));
+    let all = over("explain", Overlay::Explain(Box::new(it.clone())));
+    for part in ["97 %       10      Seq Scan on users u  ◀ costliest", "! reads all of users", "y  copy"] {
+        assert!(all.contains(part), "{part}:\n{all}");
+    }
+}
