@@ -20,10 +20,17 @@ pub const QUEUE_KINDS: &[&str] = &[
     "sql",
     "procrastinate",
     "graphile_worker",
+    "solid_queue",
+    "good_job",
+    "que",
+    "oban",
+    "river",
+    "pgmq",
 ];
 
 /// Those of them that keep their queues in a PostgreSQL.
-pub const SQL_QUEUE_KINDS: &[&str] = &["sql", "procrastinate", "graphile_worker"];
+pub const SQL_QUEUE_KINDS: &[&str] =
+    &["sql", "procrastinate", "graphile_worker", "solid_queue", "good_job", "que", "oban", "river", "pgmq"];
 
 /// One raw sample of all queues of a target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

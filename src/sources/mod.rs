@@ -55,6 +55,12 @@ pub const KINDS: &[Kind] = &[
     sql_queue::SQL,
     sql_queue::PROCRASTINATE,
     sql_queue::GRAPHILE_WORKER,
+    sql_queue::SOLID_QUEUE,
+    sql_queue::GOOD_JOB,
+    sql_queue::QUE,
+    sql_queue::OBAN,
+    sql_queue::RIVER,
+    sql_queue::PGMQ,
     haproxy::KIND,
     nginx::KIND,
 ];

@@ -32,6 +32,7 @@ mod queues_bullmq;
 mod queues_celery;
 mod queues_python;
 mod queues_sql;
+mod queues_sql_schemas;
 mod redis;
 mod redis_clear;
 mod redis_clear_ways;

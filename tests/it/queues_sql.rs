@@ -13,23 +13,23 @@ use warroom::sources::{KINDS, Source};
 use super::postgres::{Client, server};
 use super::queues::{python, queue};
 
-fn spec(kind: &str, server: &Postgres) -> TargetSpec {
+pub(crate) fn spec(kind: &str, server: &Postgres) -> TargetSpec {
     TargetSpec::new(TargetId::parse("jobs").unwrap(), kind).with_url(&server.url("warroom"))
 }
 
-fn source(spec: &TargetSpec) -> Box<dyn Source> {
+pub(crate) fn source(spec: &TargetSpec) -> Box<dyn Source> {
     let kind = KINDS.iter().find(|kind| kind.name == spec.kind).unwrap();
     (kind.build)(spec).unwrap()
 }
 
-async fn poll(source: &mut Box<dyn Source>) -> Result<QueueSample, PollError> {
+pub(crate) async fn poll(source: &mut Box<dyn Source>) -> Result<QueueSample, PollError> {
     match source.poll().await.remove(0).sample? {
         Sample::Queue(sample) => Ok(*sample),
         other => panic!("not queues: {other:?}"),
     }
 }
 
-fn exact(queue: &Queue) -> f64 {
+pub(crate) fn exact(queue: &Queue) -> f64 {
     match queue.oldest {
         QueueAge::Exact(age) => age,
         ref other => panic!("{other:?} of {queue:?}"),
@@ -37,7 +37,7 @@ fn exact(queue: &Queue) -> f64 {
 }
 
 /// Runs what the refusal says would mend it.
-async fn granted(server: &Postgres, refused: &PollError) {
+pub(crate) async fn granted(server: &Postgres, refused: &PollError) {
     assert_eq!(refused.kind, PollErrorKind::Rights, "{refused:?}");
     let says = refused.says.to_string();
     let grants = &says[says.find("grant ").unwrap_or_else(|| panic!("no mend in {says}"))..];

@@ -15,6 +15,18 @@ pub(super) const SQL: Kind = kind("sql", "queues by a statement of your own, on 
 pub(super) const PROCRASTINATE: Kind = kind("procrastinate", "Procrastinate queues, on PostgreSQL");
 /// Graphile Worker.
 pub(super) const GRAPHILE_WORKER: Kind = kind("graphile_worker", "Graphile Worker tasks, on PostgreSQL");
+/// Solid Queue 1.
+pub(super) const SOLID_QUEUE: Kind = kind("solid_queue", "Solid Queue queues, on PostgreSQL");
+/// `GoodJob` 4.
+pub(super) const GOOD_JOB: Kind = kind("good_job", "GoodJob queues, on PostgreSQL");
+/// Que 1 and 2.
+pub(super) const QUE: Kind = kind("que", "Que queues, on PostgreSQL");
+/// Oban 2.
+pub(super) const OBAN: Kind = kind("oban", "Oban queues, on PostgreSQL");
+/// River.
+pub(super) const RIVER: Kind = kind("river", "River queues, on PostgreSQL");
+/// pgmq 1.
+pub(super) const PGMQ: Kind = kind("pgmq", "pgmq queues, on PostgreSQL");
 
 const fn kind(name: &'static str, says: &'static str) -> Kind {
     Kind { name, says, build, doctor: doctor::doctor }

@@ -13,11 +13,14 @@ struct Preset {
     /// Where its tables are, unless the config says otherwise.
     schema: &'static str,
     statement: &'static str,
-    /// What the statement reads.
+    /// What the statement reads; empty where each queue has a table of its own.
     tables: &'static [&'static str],
     /// What it does not tell, and why.
     missing: &'static [(&'static str, &'static str)],
 }
+
+const AMONG_THE_DONE: &str = "failed jobs stand among the finished ones, and no index tells them apart";
+const NO_LIST: &str = "the library keeps no list of its workers";
 
 const PRESETS: &[Preset] = &[
     Preset {
@@ -25,7 +28,7 @@ const PRESETS: &[Preset] = &[
         schema: "public",
         statement: include_str!("sql/procrastinate.sql"),
         tables: &["procrastinate_jobs", "procrastinate_events", "procrastinate_workers"],
-        missing: &[("dead", "failed jobs stand among the finished ones, and no index tells them apart")],
+        missing: &[("dead", AMONG_THE_DONE)],
     },
     Preset {
         kind: "graphile_worker",
@@ -33,7 +36,57 @@ const PRESETS: &[Preset] = &[
         statement: include_str!("sql/graphile_worker.sql"),
         // The view: row security hides the table's rows from everybody but its owner.
         tables: &["jobs"],
-        missing: &[("workers", "the library keeps no list of its workers")],
+        missing: &[("workers", NO_LIST)],
+    },
+    Preset {
+        kind: "solid_queue",
+        schema: "public",
+        statement: include_str!("sql/solid_queue.sql"),
+        tables: &[
+            "solid_queue_ready_executions",
+            "solid_queue_claimed_executions",
+            "solid_queue_scheduled_executions",
+            "solid_queue_failed_executions",
+            "solid_queue_jobs",
+            "solid_queue_pauses",
+            "solid_queue_processes",
+        ],
+        missing: &[],
+    },
+    Preset {
+        kind: "good_job",
+        schema: "public",
+        statement: include_str!("sql/good_job.sql"),
+        tables: &["good_jobs", "good_job_processes", "good_job_settings"],
+        missing: &[("dead", AMONG_THE_DONE)],
+    },
+    Preset {
+        kind: "que",
+        schema: "public",
+        statement: include_str!("sql/que.sql"),
+        tables: &["que_jobs", "que_lockers"],
+        missing: &[("dead", AMONG_THE_DONE)],
+    },
+    Preset {
+        kind: "oban",
+        schema: "public",
+        statement: include_str!("sql/oban.sql"),
+        tables: &["oban_jobs"],
+        missing: &[("workers", NO_LIST)],
+    },
+    Preset {
+        kind: "river",
+        schema: "public",
+        statement: include_str!("sql/river.sql"),
+        tables: &["river_job", "river_queue"],
+        missing: &[("workers", NO_LIST)],
+    },
+    Preset {
+        kind: "pgmq",
+        schema: "pgmq",
+        statement: include_str!("sql/pgmq.sql"),
+        tables: &[],
+        missing: &[("workers", NO_LIST)],
     },
 ];
 
@@ -72,6 +125,10 @@ impl Question {
         let role = name(role);
         let mut grant = format!("grant usage on schema {schema} to {role}");
         match preset {
+            Some(preset) if preset.tables.is_empty() => {
+                write!(grant, "; grant select on all tables in schema {schema} to {role}").ok();
+                write!(grant, "; grant select on all sequences in schema {schema} to {role}").ok();
+            }
             Some(preset) => {
                 for table in preset.tables {
                     write!(grant, "; grant select on {schema}.{table} to {role}").ok();
