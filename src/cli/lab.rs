@@ -42,6 +42,8 @@ pub enum LabCommand {
 /// The lab refuses, a server does not come up, or nothing can be printed.
 pub fn run(args: &LabArgs) -> Result<(), LabError> {
     let dir = args.dir.clone().unwrap_or_else(lab::default_dir);
+    // The parts of a lab run in folders of their own, where a relative path would lead elsewhere.
+    let dir = std::path::absolute(&dir).unwrap_or(dir);
     let said = match &args.command {
         LabCommand::Up => up(args.dir.as_deref(), dir)?,
         LabCommand::Down => match lab::down(&dir)? {

@@ -1,8 +1,10 @@
 //! Which finding is the cause of which: by what can cause what, where, and which came first.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Finding, Resource, Severity};
+use crate::model::{Finding, Resource, Severity, Timestamp};
 
 /// A cause may become visible this much later than its symptom and still be the cause, for each
 /// step it stands ahead of it in [`rank`].
@@ -56,17 +58,15 @@ fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
         (R::PostgresSlowQueries | R::PostgresLoad, R::HostCpu | R::HostDisk) => true,
         (R::HostMemory, R::HostDisk | R::HostCpu) => same_target,
         (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresSlowQueries | R::PostgresLoad) => true,
-        (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresConnections | R::CacheLatency) => true,
+        (R::HostMemory | R::HostDisk | R::HostCpu, R::CacheLatency) => true,
         (
             R::HostMemory | R::HostDisk | R::HostCpu | R::HostNetwork,
             R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
         ) => true,
         (R::HostNetwork, R::TargetAnswer | R::PostgresReplication) => true,
         (R::CacheMemory, R::CacheLatency) => same_target,
-        (
-            R::CacheMemory | R::CacheLatency,
-            R::PostgresLoad | R::RequestQueue | R::QueueBacklog | R::EndpointLatency,
-        ) => true,
+        (R::CacheMemory | R::CacheLatency, R::PostgresLoad | R::RequestQueue | R::EndpointLatency) => true,
+        (R::CacheLatency, R::QueueBacklog) => true,
         (R::ProxyBackends, R::RequestQueue) => same_target,
         (R::ProxyBackends | R::RequestQueue, R::EndpointLatency) => true,
         // A full accept queue shows as listen drops on the host.
@@ -80,9 +80,80 @@ fn is_claim(finding: &Finding) -> bool {
     finding.severity >= Severity::Warning
 }
 
-/// Sets `caused_by` and puts the findings in order: worst incident first, in it the cause before
-/// its symptoms. A cause is as bad as the worst of its symptoms.
-pub(super) fn tie(findings: &mut Vec<Finding>) {
+/// Whether somebody who uses the service notices it. A busy machine alone harms nobody.
+const fn is_felt(resource: Resource) -> bool {
+    use Resource as R;
+    matches!(
+        resource,
+        R::TargetAnswer
+            | R::PostgresLocks
+            | R::PostgresConnections
+            | R::RequestQueue
+            | R::ProxyBackends
+            | R::QueueBacklog
+            | R::EndpointLatency
+            | R::Heartbeat
+    )
+}
+
+/// Whether `cause` was there early enough. Only a machine's trouble is never dated back by a server's
+/// own word, nor hidden behind another's: when it shows later, it came later.
+fn in_time(cause: &Finding, symptom: &Finding) -> bool {
+    use Resource as R;
+    let machine = matches!(cause.resource, R::HostMemory | R::HostDisk | R::HostCpu | R::HostNetwork);
+    let late = cause.since.since(symptom.since);
+    let lived_with = symptom.since.since(cause.since) > LIVED_WITH;
+    !lived_with && !(machine && late > STEP)
+}
+
+/// What a finding was put down to.
+#[derive(Clone, Debug)]
+struct Blame {
+    cause: String,
+    /// Since when that cause is over while the finding lasts.
+    over: Option<Timestamp>,
+}
+
+/// What each finding was put down to, so that a symptom that outlasts its cause is not put down to
+/// whatever else happens to be there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Causes {
+    blamed: BTreeMap<String, Blame>,
+}
+
+impl Causes {
+    /// Sets `caused_by` and puts the findings in order: worst incident first, of equal ones what people
+    /// notice, in each the cause before its symptoms. A cause is as bad as the worst of its symptoms.
+    pub(super) fn tie(&mut self, findings: &mut Vec<Finding>, now: Timestamp) {
+        let there: Vec<String> = findings.iter().map(Finding::reference).collect();
+        for blame in self.blamed.values_mut().filter(|blame| !there.contains(&blame.cause)) {
+            blame.over.get_or_insert(now);
+        }
+        let may = |cause: &Finding, symptom: &Finding| match self.blamed.get(&key(symptom)) {
+            Some(Blame { cause: known, over: Some(over) }) => {
+                *known == cause.reference() || cause.since > *over
+            }
+            _ => true,
+        };
+        tie(findings, may);
+        let mut blamed = BTreeMap::new();
+        for finding in findings.iter() {
+            let key = key(finding);
+            let before = self.blamed.remove(&key);
+            let blame = finding.caused_by.clone().map(|cause| Blame { cause, over: None }).or(before);
+            if let Some(blame) = blame {
+                blamed.insert(key, blame);
+            }
+        }
+        self.blamed = blamed;
+    }
+}
+
+fn key(finding: &Finding) -> String {
+    format!("{} {}", finding.rule, finding.reference())
+}
+
+fn tie(findings: &mut Vec<Finding>, may: impl Fn(&Finding, &Finding) -> bool) {
     let onset = |finding: &Finding| {
         let later = u32::saturating_sub(20, rank(finding.resource));
         finding.since.minus(STEP * later)
@@ -104,12 +175,11 @@ pub(super) fn tie(findings: &mut Vec<Finding>) {
         parent[at] = (0..at)
             .filter(|before| {
                 let (cause, symptom) = (&findings[*before], &findings[at]);
-                let recent = symptom.since.since(cause.since) <= LIVED_WITH;
-                is_claim(cause) && recent && can_cause(cause, symptom)
+                is_claim(cause) && in_time(cause, symptom) && can_cause(cause, symptom) && may(cause, symptom)
             })
             .max_by_key(|before| {
                 let near = findings[*before].target.target() == findings[at].target.target();
-                (near, rank(findings[*before].resource), std::cmp::Reverse(*before))
+                (near, rank(findings[*before].resource), Reverse(*before))
             });
     }
     let root = |mut at: usize| {
@@ -125,9 +195,14 @@ pub(super) fn tie(findings: &mut Vec<Finding>) {
             findings[at].caused_by = Some(findings[up].reference());
         }
     }
+    let mut felt = vec![false; findings.len()];
+    for (at, finding) in findings.iter().enumerate() {
+        felt[roots[at]] |= is_claim(finding) && is_felt(finding.resource);
+    }
     let mut order: Vec<usize> = (0..findings.len()).collect();
     order.sort_by(|a, b| {
-        let incident = |at: usize| (std::cmp::Reverse(findings[roots[at]].severity), roots[at]);
+        let incident =
+            |at: usize| (Reverse(findings[roots[at]].severity), Reverse(felt[roots[at]]), roots[at]);
         incident(*a).cmp(&incident(*b)).then(a.cmp(b))
     });
     let mut taken: Vec<Option<Finding>> = std::mem::take(findings).into_iter().map(Some).collect();
@@ -139,13 +214,17 @@ mod tests {
     use super::*;
     use crate::model::{TargetId, Timestamp};
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_micros(1_000_000_000 + second * 1_000_000)
+    }
+
     fn finding(resource: Resource, target: &str, severity: Severity, since: i64) -> Finding {
         Finding {
             rule: "test".into(),
             resource,
             target: target.parse().unwrap_or_else(|_| TargetId::parse("t").expect("legal")),
             severity,
-            since: Timestamp::from_micros(1_000_000_000 + since * 1_000_000),
+            since: at(since),
             says: String::new(),
             culprit: None,
             remedy: None,
@@ -161,7 +240,7 @@ mod tests {
             finding(Resource::PostgresLocks, "primary", Severity::Warning, 5),
             finding(Resource::HostDisk, "db9", Severity::Warning, -9000),
         ];
-        tie(&mut all);
+        Causes::default().tie(&mut all, at(0));
         let told: Vec<_> = all.iter().map(|f| (f.resource, f.severity, f.caused_by.as_deref())).collect();
         assert_eq!(told[0], (Resource::PostgresLocks, Severity::Critical, None));
         assert_eq!(
@@ -181,8 +260,61 @@ mod tests {
             finding(Resource::HostDisk, "db9", Severity::Warning, -600_000),
             finding(Resource::RequestQueue, "edge/app", Severity::Critical, 0),
         ];
-        tie(&mut all);
+        Causes::default().tie(&mut all, at(0));
         assert_eq!(all[0].resource, Resource::RequestQueue);
         assert_eq!(all[0].caused_by, None);
+    }
+
+    #[test]
+    fn a_machine_that_became_busy_later_is_not_the_cause() {
+        let mut all = vec![
+            finding(Resource::HostCpu, "bastion", Severity::Critical, 8),
+            finding(Resource::RequestQueue, "edge/app", Severity::Critical, 0),
+        ];
+        Causes::default().tie(&mut all, at(9));
+        assert_eq!(all[0].resource, Resource::RequestQueue);
+        assert!(all.iter().all(|finding| finding.caused_by.is_none()), "{all:#?}");
+        all[1].since = at(-2);
+        Causes::default().tie(&mut all, at(9));
+        assert_eq!(all[0].resource, Resource::HostCpu);
+        assert_eq!(all[1].caused_by.as_deref(), Some("host.cpu@bastion"));
+    }
+
+    #[test]
+    fn what_a_lock_leaves_behind_is_not_put_down_to_a_machine_that_was_busy_all_along() {
+        let mut causes = Causes::default();
+        let busy = finding(Resource::HostCpu, "bastion", Severity::Critical, -60);
+        let queue = finding(Resource::RequestQueue, "edge/app", Severity::Critical, 4);
+        let full = finding(Resource::PostgresConnections, "primary", Severity::Critical, 6);
+        let lock = finding(Resource::PostgresLocks, "primary", Severity::Critical, 3);
+        let mut judge = |second: i64, all: &[&Finding]| {
+            let mut all: Vec<_> = all.iter().map(|finding| (*finding).clone()).collect();
+            causes.tie(&mut all, at(second));
+            let told = |finding: &Finding| (finding.resource, finding.caused_by.clone());
+            all.iter().map(told).collect::<Vec<_>>()
+        };
+        let named = judge(10, &[&busy, &queue, &full, &lock]);
+        assert_eq!(named[0], (Resource::PostgresLocks, None));
+        assert_eq!(named[3], (Resource::HostCpu, None), "a busy machine comes after what people notice");
+        let left = judge(20, &[&busy, &queue, &full]);
+        assert_eq!(left[0], (Resource::PostgresConnections, None));
+        assert_eq!(left[1].1.as_deref(), Some("postgres.connections@primary"));
+        let left = judge(22, &[&busy, &queue]);
+        assert_eq!(left, [(Resource::RequestQueue, None), (Resource::HostCpu, None)]);
+        // A new lock is a new reason.
+        let again = finding(Resource::PostgresLocks, "primary", Severity::Critical, 30);
+        let queue = finding(Resource::RequestQueue, "edge/app", Severity::Critical, 4);
+        let told = judge(31, &[&busy, &queue, &again]);
+        assert_eq!(told[0], (Resource::PostgresLocks, None), "{told:?}");
+    }
+
+    #[test]
+    fn jobs_without_a_worker_are_not_put_down_to_a_full_cache() {
+        let mut all = vec![
+            finding(Resource::CacheMemory, "cache", Severity::Critical, 0),
+            finding(Resource::QueueBacklog, "jobs/mail", Severity::Critical, 5),
+        ];
+        Causes::default().tie(&mut all, at(6));
+        assert!(all.iter().all(|finding| finding.caused_by.is_none()), "{all:#?}");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::cause::Causes;
 use super::steady::Steady;
-use super::{Assessment, DETECTORS, Detector, View, cause};
+use super::{Assessment, DETECTORS, Detector, View};
 use crate::config::Thresholds;
 use crate::model::{Finding, Resource, ResourceState, Severity, TargetId, Timestamp, Verdict};
 use crate::store::{Metric, Store};
@@ -64,6 +65,7 @@ pub struct Judge {
     general: Thresholds,
     own: BTreeMap<TargetId, Thresholds>,
     steady: Steady,
+    causes: Causes,
     last: BTreeMap<String, Finding>,
 }
 
@@ -114,7 +116,8 @@ impl Judge {
             }
         }
         self.steady.forget(now);
-        cause::tie(&mut findings);
+        self.causes.tie(&mut findings, now);
+        raise(&mut resources, &findings);
         resources.sort_by(|a, b| a.resource.cmp(&b.resource).then_with(|| a.target.cmp(&b.target)));
         let transitions = self.transitions(&findings, now);
         let heard = store.targets().iter().any(|target| target.heard.is_some());
@@ -167,6 +170,19 @@ fn add_state(resources: &mut Vec<ResourceState>, it: &Assessment, severity: Seve
             };
         }
         None => resources.push(state),
+    }
+}
+
+/// A cause is as bad as the worst that it causes; its resource says the same.
+fn raise(resources: &mut [ResourceState], findings: &[Finding]) {
+    for finding in findings {
+        let own = resources
+            .iter_mut()
+            .find(|state| state.resource == finding.resource && state.target == finding.target);
+        if let Some(state) = own.filter(|state| state.severity < finding.severity) {
+            state.severity = finding.severity;
+            state.says.clone_from(&finding.says);
+        }
     }
 }
 

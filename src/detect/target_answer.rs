@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Assessment, View};
 use crate::model::words::span;
-use crate::model::{Resource, Severity, Timestamp};
+use crate::model::{Resource, Severity};
 use crate::store::{Target, TargetState};
 
 /// An answer slower than this, and than half the patience allowed for it, is late.
@@ -24,19 +24,21 @@ fn judge(view: &View<'_>, target: &Target) -> Option<Assessment> {
         return None;
     }
     let it = Assessment::new("no_answer", Resource::TargetAnswer, id.clone());
-    let last = last_answer(target, view.now);
     Some(match target.state(view.now) {
         TargetState::Waiting => return None,
-        TargetState::Stale => it.unknown(format!("nothing was heard of it; {last}")),
+        TargetState::Stale => it.unknown(match target.age(view.now) {
+            None => "nothing heard of it yet".into(),
+            Some(age) => format!("nothing heard of it for {}", span(age.as_secs_f64())),
+        }),
         TargetState::Down => {
             let error = &target.error.as_ref()?.it;
             let failing = target.failing_since.map_or(0.0, |since| view.now.seconds_since(since));
             if error.kind.is_ours() {
-                return Some(it.unknown(format!("cannot be judged: {error}")).proven(failing));
+                return Some(it.unknown(error.to_string()).proven(failing));
             }
             it.measured(2.0, view.limits(Resource::TargetAnswer, id))
                 .used(None, None, Some(1))
-                .says(format!("does not answer: {error}; {last}"))
+                .says(error.to_string())
                 .proven(failing)
         }
         TargetState::Up => {
@@ -55,11 +57,4 @@ fn judge(view: &View<'_>, target: &Target) -> Option<Assessment> {
             }
         }
     })
-}
-
-fn last_answer(target: &Target, now: Timestamp) -> String {
-    match target.age(now) {
-        None => "it has not answered yet".into(),
-        Some(age) => format!("last answer {} ago", span(age.as_secs_f64())),
-    }
 }

@@ -14,7 +14,7 @@ impl PostgresDial {
             Error::Io(io) if matches!(io.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
                 PollError::new(
                     PollErrorKind::Garbage,
-                    &format!("{} broke the connection off during login", self.place()),
+                    &format!("{} hung up during the login; is it a PostgreSQL?", self.place()),
                 )
             }
             other => self.error(other),
@@ -39,7 +39,12 @@ impl PostgresDial {
                 ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
                     (PollErrorKind::Unreachable, format!("{at} closed the connection"))
                 }
-                _ => (PollErrorKind::Unreachable, format!("cannot reach {at}: {io}")),
+                _ => {
+                    if let Some(unresolved) = PollError::unresolved(&at, &io.to_string()) {
+                        return unresolved;
+                    }
+                    (PollErrorKind::Unreachable, format!("cannot reach {at}: {io}"))
+                }
             },
             Error::Tls(why) => {
                 (PollErrorKind::Login, format!("{at}: TLS failed: {why}; see sslmode and sslrootcert"))

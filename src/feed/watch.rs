@@ -83,14 +83,14 @@ async fn ask(
     slot: &mut Option<Box<dyn Source>>,
     began: Instant,
 ) -> Vec<Reading> {
-    let fail = |kind, says: &str| {
+    let fail = |error| {
         let took = Millis::from(began.elapsed());
-        vec![Reading { target: spec.id.clone(), took, sample: Err(PollError::new(kind, says)) }]
+        vec![Reading { target: spec.id.clone(), took, sample: Err(error) }]
     };
     if slot.is_none() {
         match make(spec, kind) {
             Ok(made) => *slot = Some(made),
-            Err(why) => return fail(PollErrorKind::Config, &why),
+            Err(why) => return fail(PollError::new(PollErrorKind::Config, &why)),
         }
     }
     let Some(source) = slot.as_mut() else { return Vec::new() };
@@ -98,9 +98,12 @@ async fn ask(
         Ok(Ok(readings)) => readings,
         Ok(Err(_)) => {
             *slot = None;
-            fail(PollErrorKind::Garbage, "its answer broke the source that reads it; please report this")
+            fail(PollError::new(
+                PollErrorKind::Garbage,
+                "its answer broke the source that reads it; please report this",
+            ))
         }
-        Err(_) => fail(PollErrorKind::Timeout, &format!("no answer within {:?}", spec.timeout)),
+        Err(_) => fail(PollError::silent(spec.timeout)),
     }
 }
 

@@ -1,8 +1,11 @@
 //! One answer of a target, or one failure to answer.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::words::span;
 use super::{
     CacheSample, DatabaseSample, FleetSample, HostSample, Millis, ProxySample, QueueSample, SafeText,
     TargetId,
@@ -39,7 +42,7 @@ pub enum Sample {
 
 /// Why a target gave no sample.
 #[derive(Clone, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
-#[error("{kind}: {says}")]
+#[error("{says}")]
 pub struct PollError {
     /// What sort of failure.
     pub kind: PollErrorKind,
@@ -52,6 +55,21 @@ impl PollError {
     #[must_use]
     pub fn new(kind: PollErrorKind, says: &str) -> Self {
         Self { kind, says: SafeText::new(says) }
+    }
+
+    /// Nothing came back for as long as one is willing to wait.
+    #[must_use]
+    pub fn silent(patience: Duration) -> Self {
+        let says = format!("nothing came back within {}", span(patience.as_secs_f64()));
+        Self::new(PollErrorKind::Timeout, &says)
+    }
+
+    /// What failed if `why`, the system's own text, is about looking up the name in `place`.
+    #[must_use]
+    pub fn unresolved(place: &str, why: &str) -> Option<Self> {
+        let (_, reason) = why.split_once("failed to lookup address information: ")?;
+        let says = format!("cannot look up {place}: {}", reason.to_lowercase());
+        Some(Self::new(PollErrorKind::Unreachable, &says))
     }
 }
 

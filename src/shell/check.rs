@@ -130,8 +130,7 @@ impl<'a> Asker<'a> {
                 if let Ok(readings) = timeout(self.spec.timeout, source.poll()).await {
                     return readings.into_iter().map(|reading| (clock(), reading)).collect();
                 }
-                let says = format!("no answer within {:?}", self.spec.timeout);
-                PollError::new(PollErrorKind::Timeout, &says)
+                PollError::silent(self.spec.timeout)
             }
             Err(why) => PollError::new(PollErrorKind::Config, why),
         };

@@ -105,7 +105,7 @@ impl Resp {
             Err(error) if error.is_timeout() => {
                 let (at, limit) = (&self.endpoint, self.timeout.as_secs_f64());
                 let hint = if at.starts_with("rediss:") { "; does it speak TLS?" } else { "" };
-                let says = format!("no connection to {at} within {limit:.1} s{hint}");
+                let says = format!("{at} took no connection within {limit:.1} s{hint}");
                 return Err(PollError::new(PollErrorKind::Timeout, &says));
             }
             Err(error) => return Err(self.explain(&error)),
@@ -153,7 +153,8 @@ impl Resp {
     }
 
     fn late(&self) -> PollError {
-        let says = format!("{} took no question within {:.1} s", self.endpoint, self.timeout.as_secs_f64());
+        let says =
+            format!("nothing came back from {} within {:.1} s", self.endpoint, self.timeout.as_secs_f64());
         PollError::new(PollErrorKind::Timeout, &says)
     }
 
@@ -196,12 +197,15 @@ impl Resp {
     fn explain_io(&self, error: &RedisError) -> (PollErrorKind, String) {
         let at = &self.endpoint;
         let text = error.to_string();
+        if let Some(unresolved) = PollError::unresolved(at, &text) {
+            return (unresolved.kind, unresolved.says.to_string());
+        }
         if text.contains("ertificate") || text.contains("handshake") {
             (PollErrorKind::Login, format!("{at} shows a certificate that is not trusted: {text}"))
         } else if error.is_connection_refusal() {
             (PollErrorKind::Unreachable, format!("nobody listens on {at}"))
         } else if error.is_connection_dropped() {
-            (PollErrorKind::Garbage, format!("{at} closed the connection instead of answering"))
+            (PollErrorKind::Garbage, format!("{at} hangs up instead of answering; is it a Redis?"))
         } else {
             (PollErrorKind::Unreachable, format!("{at}: {text}"))
         }

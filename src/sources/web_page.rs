@@ -104,7 +104,16 @@ impl WebPage {
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        let says = cause.to_string().to_lowercase();
+        let says = cause.to_string();
+        if let Some(unresolved) = PollError::unresolved(&self.place, &says) {
+            return unresolved;
+        }
+        if cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+            == Some(std::io::ErrorKind::ConnectionRefused)
+        {
+            return PollError::new(kind, &format!("nobody listens on {}", self.place));
+        }
+        let says = says.to_lowercase();
         // A server that went away between two polls leaves a dead connection behind.
         let gone = says.contains("closed before message completed");
         self.error(if gone { PollErrorKind::Unreachable } else { kind }, &says)

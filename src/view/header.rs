@@ -1,5 +1,7 @@
 //! The top line: where we are, who answers, what time it is and how bad it is.
 
+use std::cmp::Reverse;
+
 use ratatui::layout::Rect;
 
 use super::format;
@@ -9,11 +11,19 @@ use super::theme::Role;
 use crate::model::Severity;
 use crate::store::TargetState;
 
+/// From this width on there is room for everything.
+const ROOMY: u16 = 100;
+
 /// Draws the header.
 pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     ink.fill(area, Role::Header);
     let from = right_side(ink, area, scene);
-    let mut x = ink.put(area.x + 1, area.y, 7, "warroom", Role::Title) + 2;
+    // Where it is tight, the names of those who do not answer are worth more than ours.
+    let tight = area.width < ROOMY && !all_up(scene);
+    let mut x = area.x + 1;
+    if !tight {
+        x = ink.put(x, area.y, 7, "warroom", Role::Title) + 2;
+    }
     let name = scene.app.settings.environment.name.to_uppercase();
     let role = if is_production(&name) { Role::EnvProduction } else { Role::Env };
     x = ink.put(x, area.y, 20, &format!(" {name} "), role) + 1;
@@ -24,6 +34,10 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     let (text, severity) = targets(scene, room);
     let role = if severity == Severity::Ok { Role::Header } else { Role::of(severity) };
     ink.put(x + 1, area.y, room, &text, role);
+}
+
+fn all_up(scene: &Scene<'_>) -> bool {
+    scene.world.store.configured().all(|target| target.state(scene.now) == TargetState::Up)
 }
 
 /// Whether a mistake costs most here.
@@ -37,23 +51,25 @@ fn is_production(name: &str) -> bool {
 fn targets(scene: &Scene<'_>, room: u16) -> (String, Severity) {
     let all: Vec<_> = scene.world.store.configured().collect();
     let mut up = 0;
-    let mut others: Vec<String> = Vec::new();
+    let mut others: Vec<(Severity, String)> = Vec::new();
     let mut worst = Severity::Ok;
     for target in &all {
         let state = target.state(scene.now);
         worst = worst.max(scene.answer(target));
         match state {
             TargetState::Up => up += 1,
-            TargetState::Waiting => others.push(format!("{} awaited", target.info.id)),
-            state => others.push(format!("{} {}", target.info.id, state.word())),
+            TargetState::Waiting => others.push((Severity::Ok, format!("{} awaited", target.info.id))),
+            state => others.push((scene.answer(target), format!("{} {}", target.info.id, state.word()))),
         }
     }
+    others.sort_by_key(|(severity, _)| Reverse(*severity));
+    let others: Vec<String> = others.into_iter().map(|(_, says)| says).collect();
     let long = match all.len() {
         0 => "no targets".to_owned(),
         1 => format!("1 target: {up} up"),
         n => format!("{n} targets: {up} up"),
     };
-    let short = format!("{up} of {} up", all.len());
+    let short = format!("{up}/{} up", all.len());
     // All by name, else as many as fit behind the short form, else how many.
     for (head, shown) in
         [(&long, others.len())].into_iter().chain((0..=others.len()).rev().map(|n| (&short, n)))
@@ -61,10 +77,10 @@ fn targets(scene: &Scene<'_>, room: u16) -> (String, Severity) {
         let mut named = vec![head.clone()];
         named.extend_from_slice(&others[..shown]);
         let left = others.len() - shown;
+        let mut text = named.join(", ");
         if left > 0 && shown > 0 {
-            named.push(format!("{left} more"));
+            text.push_str(&format!(" +{left}"));
         }
-        let text = named.join(", ");
         if cells(&text) <= room {
             return (text, worst);
         }
@@ -83,10 +99,7 @@ fn right_side(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) -> u16 {
         ink.put(right - width, area.y, width, text, role);
         right -= width + gap;
     };
-    let all_up = scene.world.store.configured().all(|target| target.state(scene.now) == TargetState::Up);
-    if all_up || area.width >= 100 {
-        put("? help", Role::Key, 2);
-    }
+    put("? help", Role::Key, 2);
     let judgement = &scene.world.judgement;
     for (severity, glyph) in [(Severity::Warning, "!"), (Severity::Critical, "!!")] {
         let count = judgement.count(severity);

@@ -135,6 +135,32 @@ fn short(finding: &Finding) -> String {
     format!("{} on {}", finding.resource.headline().to_lowercase(), finding.target)
 }
 
+/// Findings that share a headline and a severity, told together: `no answer on jobs, primary`.
+struct Step<'a> {
+    lead: &'static str,
+    first: &'a Finding,
+    says: String,
+}
+
+/// What follows and what else there is, like with like.
+fn together<'a>(symptoms: &[&'a Finding], others: &[&'a Finding]) -> Vec<Step<'a>> {
+    let mut out: Vec<Step<'a>> = Vec::new();
+    let all = symptoms.iter().map(|it| ("→", *it)).chain(others.iter().map(|it| ("also", *it)));
+    for (lead, finding) in all {
+        let like = |step: &&mut Step<'_>| {
+            step.lead == lead
+                && step.first.severity == finding.severity
+                && step.first.resource.headline() == finding.resource.headline()
+        };
+        if let Some(step) = out.iter_mut().find(like) {
+            step.says.push_str(&format!(", {}", finding.target));
+        } else {
+            out.push(Step { lead, first: finding, says: short(finding) });
+        }
+    }
+    out
+}
+
 /// Every step on its own line, as many as there is room for.
 fn steps(ink: &mut Ink<'_>, area: Rect, symptoms: &[&Finding], others: &[&Finding]) {
     let all: Vec<(&str, &Finding)> =
@@ -151,26 +177,21 @@ fn steps(ink: &mut Ink<'_>, area: Rect, symptoms: &[&Finding], others: &[&Findin
         y += 1;
     }
     if all.len() > shown && room > 0 {
-        ink.put(
-            area.x,
-            y,
-            area.width,
-            &format!("and {} more (7 lists them)", all.len() - shown),
-            Role::Muted,
-        );
+        let left: Vec<&Finding> = all[shown..].iter().map(|(_, finding)| *finding).collect();
+        let named: Vec<String> = together(&[], &left).into_iter().map(|step| step.says).collect();
+        let says = format!("and {} more: {} (7 lists them)", left.len(), named.join("; "));
+        ink.put(area.x, y, area.width, &says, Role::Muted);
     }
 }
 
 /// The chain in one line: as many steps as fit, then how many more; returns the cells it took.
 fn one_line(ink: &mut Ink<'_>, area: Rect, symptoms: &[&Finding], others: &[&Finding]) -> u16 {
-    let all: Vec<(&str, &Finding)> =
-        symptoms.iter().map(|f| ("→", *f)).chain(others.iter().map(|f| ("also", *f))).collect();
+    let all = together(symptoms, others);
     let mut x = area.x;
-    for (at, (lead, finding)) in all.iter().enumerate() {
+    for (at, Step { lead, first, says }) in all.iter().enumerate() {
         let left = all.len() - at - 1;
-        let text = short(finding);
         let more = if left > 0 { 5 } else { 0 };
-        let needed = cells(lead) + 1 + cells(&text) + 3;
+        let needed = cells(lead) + 1 + cells(says) + 3;
         if x + needed + more > area.right() {
             let rest = all.len() - at;
             let text = if at == 0 { format!("→ {rest} more") } else { format!("+{rest}") };
@@ -178,8 +199,8 @@ fn one_line(ink: &mut Ink<'_>, area: Rect, symptoms: &[&Finding], others: &[&Fin
             break;
         }
         x = ink.put(x, area.y, 5, lead, Role::Muted) + 1;
-        x = ink.put(x, area.y, needed, &text, Role::Text) + 1;
-        x = ink.put(x, area.y, 2, finding.severity.glyph(), Role::of(finding.severity)) + 1;
+        x = ink.put(x, area.y, needed, says, Role::Text) + 1;
+        x = ink.put(x, area.y, 2, first.severity.glyph(), Role::of(first.severity)) + 1;
     }
     x - area.x
 }

@@ -34,12 +34,7 @@ fn read(app: &mut App, at: Timestamp, reading: Reading) {
     match (before, error) {
         (None, Some(error)) if failing(app).is_some() => {
             let severity = if error.kind.is_ours() { Severity::Unknown } else { Severity::Critical };
-            tell::event(
-                app,
-                at,
-                EventKind::Target(severity),
-                &format!("{id} {}: {}", error.kind, error.says),
-            );
+            tell::event(app, at, EventKind::Target(severity), &format!("{id}: {error}"));
         }
         (Some(since), None) => {
             let says = format!("{id} answers again, after {}", span(at.seconds_since(since)));

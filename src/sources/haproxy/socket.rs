@@ -46,18 +46,29 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, commands: &st
 }
 
 fn refused(place: &str, error: &io::Error) -> PollError {
-    let (kind, why) = match error.kind() {
-        io::ErrorKind::NotFound => (PollErrorKind::Unreachable, "no such socket; is HAProxy running?"),
-        io::ErrorKind::ConnectionRefused => (PollErrorKind::Unreachable, "nobody listens there"),
+    let (kind, says) = match error.kind() {
+        io::ErrorKind::NotFound => {
+            (PollErrorKind::Unreachable, format!("there is no {place}; is HAProxy running?"))
+        }
+        io::ErrorKind::ConnectionRefused => {
+            (PollErrorKind::Unreachable, format!("nobody listens on {place}; is HAProxy running?"))
+        }
         io::ErrorKind::PermissionDenied => (
             PollErrorKind::Rights,
-            "this user may not open the socket; join the group that owns it, or set `stats socket … group`",
+            format!(
+                "this user may not open {place}; join the group that owns it, or set `stats socket … group`"
+            ),
         ),
-        _ => return PollError::new(PollErrorKind::Unreachable, &format!("{place}: {error}")),
+        _ => {
+            let unresolved = PollError::unresolved(place, &error.to_string());
+            let plain =
+                || PollError::new(PollErrorKind::Unreachable, &format!("cannot reach {place}: {error}"));
+            return unresolved.unwrap_or_else(plain);
+        }
     };
-    PollError::new(kind, &format!("{place}: {why}"))
+    PollError::new(kind, &says)
 }
 
 fn broken(place: &str, error: &io::Error) -> PollError {
-    PollError::new(PollErrorKind::Garbage, &format!("{place}: it broke off: {error}"))
+    PollError::new(PollErrorKind::Garbage, &format!("{place} broke off: {error}"))
 }

@@ -15,11 +15,11 @@ pub(super) fn refusal(place: &str, words: &str) -> PollError {
     } else if has("Too many authentication failures") {
         (PollErrorKind::Login, "the agent offered too many keys; set IdentitiesOnly for it in ~/.ssh/config")
     } else if has("Could not resolve hostname") {
-        (PollErrorKind::Unreachable, "its name is not known")
+        (PollErrorKind::Unreachable, "nobody knows that name")
     } else if has("Connection refused") {
-        (PollErrorKind::Unreachable, "connection refused: no sshd on that port")
+        (PollErrorKind::Unreachable, "no sshd listens there")
     } else if has("timed out") {
-        (PollErrorKind::Timeout, "no sshd answers there")
+        (PollErrorKind::Timeout, "nothing came back in time")
     } else if has("No route to host") || has("Network is unreachable") {
         (PollErrorKind::Unreachable, "no route to it")
     } else if has("kex_exchange_identification") || has("Exceeded MaxStartups") {

@@ -6,7 +6,7 @@ mod drawn;
 mod scenes;
 
 use warroom::app::{Pane, Place, Tab, table};
-use warroom::model::PollErrorKind;
+use warroom::model::{PollErrorKind, Resource, Severity};
 
 use drawn::{picture, screen, text};
 use scenes::Lab;
@@ -31,6 +31,18 @@ fn a_healthy_world() {
 fn a_lock_pile_up() {
     let lab = Lab::healthy().deploy("v8.1.2").with(12, |_| {}).with(20, |dials| dials.waiters = 38);
     agreed("locks", &lab.with(40, |dials| dials.queued = 96));
+}
+
+#[test]
+fn a_finding_and_the_state_of_its_resource_agree() {
+    let lab = Lab::healthy().with(12, |dials| dials.waiters = 3).with(20, |dials| dials.queued = 96);
+    let judgement = &lab.app.world.judgement;
+    let cause = judgement.findings.first().expect("a finding");
+    assert!(cause.resource == Resource::PostgresLocks && cause.severity == Severity::Critical, "{cause:#?}");
+    for finding in &judgement.findings {
+        let state = judgement.resource(finding.resource, &finding.target).expect("its resource");
+        assert!(state.severity >= finding.severity, "{finding:#?} against {state:#?}");
+    }
 }
 
 #[test]

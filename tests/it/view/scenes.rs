@@ -137,7 +137,7 @@ impl Lab {
                 }
                 let down = self.dials.down.iter().find(|(down, _)| *down == name);
                 let sample = match down {
-                    Some((_, why)) => Err(PollError::new(*why, "connection refused")),
+                    Some((_, why)) => Err(PollError::new(*why, refusal(*why))),
                     None => Ok(self.sample(name, kind)),
                 };
                 self.app.world.store.take(now, Reading { target: id(name), took: Millis(1.1), sample });
@@ -374,5 +374,15 @@ impl Lab {
             queues.push(queue(&format!("tenant-{n:03}"), late * 40, late as f64 * 35.0, 4));
         }
         QueueSample { queues, workers: Some(4), ..QueueSample::default() }
+    }
+}
+
+/// What a source says in such a case.
+fn refusal(why: PollErrorKind) -> &'static str {
+    match why {
+        PollErrorKind::Timeout => "nothing came back within 3.0 s",
+        PollErrorKind::Login => "10.0.0.4:8404/stats wants a user and a password: put them into the url",
+        PollErrorKind::Garbage => "redis://10.0.0.6:6379/0 hangs up instead of answering; is it a Redis?",
+        _ => "nobody listens on redis://10.0.0.5:6379/0",
     }
 }
