@@ -1,6 +1,6 @@
 //! Where the operator is: which pane, which view of it, which row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{BackendKey, Resource, TargetId, Timestamp};
 
@@ -150,6 +150,9 @@ pub enum Place {
     Detail(Tab, RowKey),
 }
 
+/// Begins the name of a row that stands for several like it.
+pub(super) const FOLD: &str = "fold ";
+
 /// What a row is, so that a selection survives a refresh and an action hits what was meant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
@@ -161,6 +164,13 @@ pub enum RowKey {
     Named(TargetId, String),
     /// Something that happened, by its number.
     Event(u64),
+}
+
+impl RowKey {
+    /// Whether it stands for several rows like it, which it shows and hides.
+    pub fn is_fold(&self) -> bool {
+        matches!(self, Self::Named(_, name) if name.starts_with(FOLD))
+    }
 }
 
 /// How a table is sorted.
@@ -187,6 +197,8 @@ pub struct Viewpoint {
     pub sort: BTreeMap<Tab, Sort>,
     /// The filter, over all tables; empty shows everything.
     pub filter: String,
+    /// Folded rows of trees that were opened.
+    pub unfolded: BTreeSet<RowKey>,
     /// Rows marked for an action on several.
     pub marked: Vec<RowKey>,
     /// Scroll of the detail and help pages.

@@ -1,8 +1,9 @@
 //! The blocking trees, the most helpful root first.
 
 use super::draft::{Draft, col, polled, severity, silent, why_silent};
+use super::fold::{Leafy, Run, folded, shape};
 use super::sessions::{POSTGRES, state};
-use crate::app::{App, Cell, Column, Row, RowKey};
+use crate::app::{App, Cell, Column, Place, Row, RowKey, Tab};
 use crate::detect::blocking::{Forest, Node};
 use crate::model::words::many;
 use crate::model::{DatabaseSample, Resource, SafeText, Severity};
@@ -39,7 +40,15 @@ pub(super) fn locks(app: &App) -> Draft {
                 polled(target, now)
             ));
         }
-        tree(target, sample, &forest, worst(target), &mut draft.rows);
+        let all = tree(target, sample, &forest, worst(target));
+        let view = &app.viewpoint;
+        // What is looked for, or opened as a page, may be any row.
+        let every = matches!(view.place(), Place::Detail(..)) || !view.filter.is_empty();
+        if !every && !view.sort.contains_key(&Tab::Locks) {
+            draft.rows.extend(folded(&target.info.id, all, &view.unfolded, &view.marked, run));
+        } else {
+            draft.rows.extend(all.into_iter().map(|it| it.row));
+        }
     }
     said.extend(
         silent(app, POSTGRES).map(|(target, _)| format!("{}: {}", target.info.id, why_silent(target, now))),
@@ -48,17 +57,40 @@ pub(super) fn locks(app: &App) -> Draft {
     draft
 }
 
-fn tree(target: &Target, sample: &DatabaseSample, forest: &Forest, worst: Severity, rows: &mut Vec<Row>) {
+/// The row of several that wait alike.
+fn run(run: &Run<'_>) -> Vec<Cell> {
+    let what = if run.open { "Enter folds them" } else { "Enter shows them" };
+    let mut cells = run.first.cells.clone();
+    let query = match cells.last() {
+        Some(Cell::Text(query)) => format!("{what}: {query}"),
+        _ => what.to_owned(),
+    };
+    cells[0] = Cell::text(&format!("+{}", run.count));
+    cells[1] = Cell::text("wait alike");
+    cells[3] = Cell::None;
+    cells[4] = Cell::maybe(run.longest, Cell::Seconds);
+    if let Some(last) = cells.last_mut() {
+        *last = Cell::text(&query);
+    }
+    cells
+}
+
+fn tree(target: &Target, sample: &DatabaseSample, forest: &Forest, worst: Severity) -> Vec<Leafy> {
+    let mut rows = Vec::new();
     let mut last: Vec<bool> = Vec::new();
     for it in &forest.rows {
         last.truncate(it.depth);
         last.resize(it.depth, true);
         last.push(it.last);
         let id = &target.info.id;
+        let mut kind = None;
+        let mut waited = None;
         let (key, cells, waits) = match it.node {
             Node::Backend(at) => {
                 let Some(backend) = sample.backends.get(at) else { continue };
                 let wants = backend.wait.as_ref().filter(|_| backend.waits_for_lock());
+                kind = wants.map(|wait| format!("{} {}", wait.event, shape(backend.query.as_str())));
+                waited = backend.wait_age;
                 let cells = vec![
                     Cell::Text(SafeText::new(&backend.key.pid.to_string())),
                     Cell::text(backend.who()),
@@ -96,12 +128,14 @@ fn tree(target: &Target, sample: &DatabaseSample, forest: &Forest, worst: Severi
                 (RowKey::Named(id.clone(), "prepared".into()), cells, false)
             }
         };
-        rows.push(Row {
+        let row = Row {
             key,
             depth: u16::try_from(it.depth).unwrap_or(u16::MAX),
             last: last.clone(),
             severity: if waits { Severity::Ok } else { worst },
             cells,
-        });
+        };
+        rows.push(Leafy { row, kind, waits: waited });
     }
+    rows
 }

@@ -7,6 +7,7 @@ mod detail;
 mod draft;
 mod events;
 mod findings;
+mod fold;
 mod host;
 mod locks;
 mod proxy;

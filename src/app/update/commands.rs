@@ -148,6 +148,9 @@ fn reverse(app: &mut App) -> Done {
 fn mark(app: &mut App) -> Done {
     let Place::Zoom(_, _) = app.viewpoint.place() else { return Err("rows are marked in a table".into()) };
     let key = moves::row(app).ok_or("no row is selected")?;
+    if key.is_fold() {
+        return Err("this row stands for several: Enter shows them".into());
+    }
     let marked = &mut app.viewpoint.marked;
     if let Some(at) = marked.iter().position(|known| *known == key) {
         marked.remove(at);
@@ -162,7 +165,7 @@ fn terminate(app: &mut App) -> Done {
     let (marked, hidden) = (targeting::marked_backends(app).len(), targeting::marked_and_hidden(app));
     let effects = confirm::open(app, intent)?;
     if marked > 0 && hidden > 0 {
-        tell::warn(app, format!("{marked} marked, {hidden} of them hidden by the filter"));
+        tell::warn(app, format!("{marked} marked, {hidden} of them not shown here"));
     }
     Ok(effects)
 }

@@ -144,6 +144,12 @@ pub(super) fn drill(app: &mut App) -> Done {
         Place::Overview => zoom_in(app, app.viewpoint.focus),
         Place::Zoom(_, tab) => {
             let key = row(app).ok_or("there is no row to open")?;
+            if key.is_fold() {
+                if !app.viewpoint.unfolded.remove(&key) {
+                    app.viewpoint.unfolded.insert(key);
+                }
+                return DONE;
+            }
             app.viewpoint.scroll = 0;
             app.viewpoint.stack.push(Place::Detail(tab, key));
         }

@@ -1,9 +1,9 @@
 //! Moving, filtering, sorting, marking, and what the tables say.
 
 use warroom::app::{Cell, Effect, Overlay, Pane, Place, RowKey, Tab, detail, table};
-use warroom::model::{BackendState, Intent};
+use warroom::model::{BackendState, Intent, Wait};
 
-use super::bench::{Bench, backend, id, key, pile_up, plans, refused, text};
+use super::bench::{Bench, backend, id, key, pile_up, plans, refused, safe, text};
 
 #[test]
 fn panes_stand_in_three_rows_of_two_and_one_below() {
@@ -79,7 +79,7 @@ fn a_target_that_does_not_answer_has_a_row_that_says_so() {
     bench.take("cache", Err(refused()));
     let caches = table(&bench.app, Tab::Caches);
     assert!(text(caches.rows[0].cells.last().expect("cells")).contains("connection refused"));
-    assert!(bench.events().iter().any(|says| says.starts_with("cache unreachable")));
+    assert!(bench.events().iter().any(|says| says == "cache: connection refused"));
     bench.seconds(3);
     assert!(bench.events().iter().any(|says| says.starts_with("cache answers again, after")));
 }
@@ -124,9 +124,47 @@ fn marks_outlive_the_filter_and_the_hidden_are_told() {
         panic!("{effects:?}")
     };
     assert_eq!(backends.len(), 3);
-    assert_eq!(bench.notice(), "3 marked, 2 of them hidden by the filter");
+    assert_eq!(bench.notice(), "3 marked, 2 of them not shown here");
     bench.press("esc u");
     assert!(bench.app.viewpoint.marked.is_empty());
+}
+
+#[test]
+fn a_long_run_of_like_waiters_folds_opens_and_is_found() {
+    let mut bench = Bench::new();
+    let mut sample = pile_up();
+    for pid in 6_000..6_500 {
+        let mut one = backend(pid, "web", BackendState::Active, &[4211]);
+        one.query = safe(&format!("SELECT * FROM orders WHERE id = {pid}"));
+        one.wait = Some(Wait { class: "Lock".into(), event: "tuple".into() });
+        one.wait_age = Some(f64::from(pid - 5_990));
+        sample.backends.push(one);
+    }
+    bench.database(sample);
+    bench.press("2 2");
+    let rows = |bench: &Bench| table(&bench.app, Tab::Locks).rows;
+    let at = |bench: &Bench| rows(bench).iter().position(|row| row.key.is_fold()).expect("a fold");
+    let few = rows(&bench).len();
+    assert!(few < 20, "{few} rows");
+    let fold = rows(&bench).remove(at(&bench));
+    assert_eq!(text(&fold.cells[0]), "+497");
+    // Those that wait longest stay in sight.
+    assert_eq!(text(&rows(&bench)[at(&bench) - 1].cells[0]), "6497");
+    for _ in 0..at(&bench) {
+        bench.press("j");
+    }
+    bench.press("space");
+    assert!(bench.app.viewpoint.marked.is_empty(), "{}", bench.notice());
+    bench.press("enter");
+    assert_eq!(rows(&bench).len(), few + 497);
+    bench.press("j enter");
+    let page = bench.app.viewpoint.place().clone();
+    assert!(matches!(page, Place::Detail(Tab::Locks, RowKey::Backend(..))), "{page:?}");
+    bench.press("esc k enter");
+    assert_eq!(rows(&bench).len(), few);
+    bench.press("/");
+    bench.enter("6003");
+    assert_eq!(rows(&bench).len(), 1, "a folded row is found");
 }
 
 #[test]
