@@ -57,7 +57,8 @@ fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
         (R::PostgresLoad, R::PostgresConnections) => same_target,
         (R::PostgresSlowQueries | R::PostgresLoad, R::HostCpu | R::HostDisk) => true,
         (R::HostMemory, R::HostDisk | R::HostCpu) => same_target,
-        (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresSlowQueries | R::PostgresLoad) => true,
+        (R::HostMemory | R::HostDisk, R::PostgresSlowQueries) => true,
+        (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresLoad) => true,
         (R::HostMemory | R::HostDisk | R::HostCpu, R::CacheLatency) => true,
         (
             R::HostMemory | R::HostDisk | R::HostCpu | R::HostNetwork,
@@ -80,20 +81,9 @@ fn is_claim(finding: &Finding) -> bool {
     finding.severity >= Severity::Warning
 }
 
-/// Whether somebody who uses the service notices it. A busy machine alone harms nobody.
-const fn is_felt(resource: Resource) -> bool {
-    use Resource as R;
-    matches!(
-        resource,
-        R::TargetAnswer
-            | R::PostgresLocks
-            | R::PostgresConnections
-            | R::RequestQueue
-            | R::ProxyBackends
-            | R::QueueBacklog
-            | R::EndpointLatency
-            | R::Heartbeat
-    )
+/// Whether it harms somebody by itself, which being busy does not.
+const fn harms(resource: Resource) -> bool {
+    !matches!(resource, Resource::HostCpu | Resource::PostgresLoad | Resource::PostgresVacuum)
 }
 
 /// Whether `cause` was there early enough. Only a machine's trouble is never dated back by a server's
@@ -103,7 +93,7 @@ fn in_time(cause: &Finding, symptom: &Finding) -> bool {
     let machine = matches!(cause.resource, R::HostMemory | R::HostDisk | R::HostCpu | R::HostNetwork);
     let late = cause.since.since(symptom.since);
     let lived_with = symptom.since.since(cause.since) > LIVED_WITH;
-    !lived_with && !(machine && late > STEP)
+    !(lived_with || machine && late > STEP)
 }
 
 /// What a finding was put down to.
@@ -122,8 +112,8 @@ pub(super) struct Causes {
 }
 
 impl Causes {
-    /// Sets `caused_by` and puts the findings in order: worst incident first, of equal ones what people
-    /// notice, in each the cause before its symptoms. A cause is as bad as the worst of its symptoms.
+    /// Sets `caused_by` and puts the findings in order: worst incident first, of equal ones those that
+    /// harm, in each the cause before its symptoms. A cause is as bad as the worst of its symptoms.
     pub(super) fn tie(&mut self, findings: &mut Vec<Finding>, now: Timestamp) {
         let there: Vec<String> = findings.iter().map(Finding::reference).collect();
         for blame in self.blamed.values_mut().filter(|blame| !there.contains(&blame.cause)) {
@@ -195,14 +185,14 @@ fn tie(findings: &mut Vec<Finding>, may: impl Fn(&Finding, &Finding) -> bool) {
             findings[at].caused_by = Some(findings[up].reference());
         }
     }
-    let mut felt = vec![false; findings.len()];
+    let mut harmful = vec![false; findings.len()];
     for (at, finding) in findings.iter().enumerate() {
-        felt[roots[at]] |= is_claim(finding) && is_felt(finding.resource);
+        harmful[roots[at]] |= is_claim(finding) && harms(finding.resource);
     }
     let mut order: Vec<usize> = (0..findings.len()).collect();
     order.sort_by(|a, b| {
         let incident =
-            |at: usize| (Reverse(findings[roots[at]].severity), Reverse(felt[roots[at]]), roots[at]);
+            |at: usize| (Reverse(findings[roots[at]].severity), Reverse(harmful[roots[at]]), roots[at]);
         incident(*a).cmp(&incident(*b)).then(a.cmp(b))
     });
     let mut taken: Vec<Option<Finding>> = std::mem::take(findings).into_iter().map(Some).collect();
@@ -295,7 +285,7 @@ mod tests {
         };
         let named = judge(10, &[&busy, &queue, &full, &lock]);
         assert_eq!(named[0], (Resource::PostgresLocks, None));
-        assert_eq!(named[3], (Resource::HostCpu, None), "a busy machine comes after what people notice");
+        assert_eq!(named[3], (Resource::HostCpu, None), "being busy comes after what harms");
         let left = judge(20, &[&busy, &queue, &full]);
         assert_eq!(left[0], (Resource::PostgresConnections, None));
         assert_eq!(left[1].1.as_deref(), Some("postgres.connections@primary"));

@@ -1,6 +1,6 @@
 //! From assessments to the verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::Causes;
 use super::steady::Steady;
@@ -97,9 +97,13 @@ impl Judge {
 
         let mut findings = Vec::new();
         let mut resources: Vec<ResourceState> = Vec::new();
+        let mut easing = BTreeSet::new();
         for it in assessments {
             let (severity, since) = self.steady.settle(&it, now);
             add_state(&mut resources, &it, severity);
+            if severity > it.kept {
+                easing.insert(format!("{} {}@{}", it.rule, it.resource, it.target));
+            }
             if severity > Severity::Ok {
                 findings.push(Finding {
                     rule: it.rule.to_owned(),
@@ -119,18 +123,25 @@ impl Judge {
         self.causes.tie(&mut findings, now);
         raise(&mut resources, &findings);
         resources.sort_by(|a, b| a.resource.cmp(&b.resource).then_with(|| a.target.cmp(&b.target)));
-        let transitions = self.transitions(&findings, now);
+        let transitions = self.transitions(&findings, &easing, now);
         let heard = store.targets().iter().any(|target| target.heard.is_some());
         (Judgement { verdict: verdict(&findings, heard), findings, resources }, transitions)
     }
 
-    fn transitions(&mut self, findings: &[Finding], now: Timestamp) -> Vec<Transition> {
+    fn transitions(
+        &mut self,
+        findings: &[Finding],
+        easing: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Vec<Transition> {
         let key = |finding: &Finding| format!("{} {}", finding.rule, finding.reference());
         let mut out = Vec::new();
         let mut current = BTreeMap::new();
         for finding in findings {
             let from = self.last.get(&key(finding)).map_or(Severity::Ok, |before| before.severity);
-            if from != finding.severity {
+            // What eases off is not news because something else, newly put down to it, is worse.
+            let borrowed = from < finding.severity && easing.contains(&key(finding));
+            if from != finding.severity && !borrowed {
                 out.push(Transition { at: now, from, finding: finding.clone() });
             }
             current.insert(key(finding), finding.clone());

@@ -40,7 +40,7 @@ impl PostgresDial {
                     (PollErrorKind::Unreachable, format!("{at} closed the connection"))
                 }
                 _ => {
-                    if let Some(unresolved) = PollError::unresolved(&at, &io.to_string()) {
+                    if let Some(unresolved) = PollError::unresolved(at, &io.to_string()) {
                         return unresolved;
                     }
                     (PollErrorKind::Unreachable, format!("cannot reach {at}: {io}"))

@@ -1,6 +1,7 @@
 //! The top line: where we are, who answers, what time it is and how bad it is.
 
 use std::cmp::Reverse;
+use std::fmt::Write as _;
 
 use ratatui::layout::Rect;
 
@@ -79,7 +80,7 @@ fn targets(scene: &Scene<'_>, room: u16) -> (String, Severity) {
         let left = others.len() - shown;
         let mut text = named.join(", ");
         if left > 0 && shown > 0 {
-            text.push_str(&format!(" +{left}"));
+            write!(text, " +{left}").ok();
         }
         if cells(&text) <= room {
             return (text, worst);

@@ -7,7 +7,7 @@ use super::format;
 use super::ink::{Ink, cells, cut, wrap};
 use super::scene::Scene;
 use super::theme::Role;
-use crate::model::{Finding, Severity, Verdict};
+use crate::model::{Finding, Severity, TargetId, Verdict};
 use crate::store::TargetState;
 
 /// A deploy up to this long before is named beside a finding.
@@ -57,7 +57,8 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
         let y = area.y + 2;
         let keyed = remedy.as_ref().map_or(0, |(key, says, _)| cells(key) + 1 + cells(says) + 2);
         let room = width.saturating_sub(keyed.min(width * 3 / 4));
-        let key_room = width - one_line(ink, Rect { x, y, width: room, height: 1 }, &symptoms, &others);
+        let key_room =
+            width - one_line(ink, Rect { x, y, width: room, height: 1 }, Some(first), &symptoms, &others);
         let width = keyed.saturating_sub(2).min(key_room.saturating_sub(2));
         key_line(ink, Rect { x: area.right() - 1 - width, y, width, height: 1 }, remedy.as_ref());
     }
@@ -138,8 +139,27 @@ fn short(finding: &Finding) -> String {
 /// Findings that share a headline and a severity, told together: `no answer on jobs, primary`.
 struct Step<'a> {
     lead: &'static str,
-    first: &'a Finding,
-    says: String,
+    all: Vec<&'a Finding>,
+    severity: Severity,
+}
+
+impl Step<'_> {
+    /// In as many cells as there are: what, and on whom, as many as fit, then how many more.
+    /// What is on the target that the head names says no target.
+    fn told(&self, home: Option<&TargetId>, room: u16) -> Option<String> {
+        let [first, ..] = &self.all[..] else { return None };
+        let what = first.resource.headline().to_lowercase();
+        if self.all.iter().all(|it| Some(&it.target) == home) {
+            return (cells(&what) <= room).then_some(what);
+        }
+        (1..=self.all.len()).rev().find_map(|shown| {
+            let names: Vec<&str> = self.all[..shown].iter().map(|it| it.target.as_str()).collect();
+            let left = self.all.len() - shown;
+            let more = if left > 0 { format!(" +{left}") } else { String::new() };
+            let told = format!("{what} on {}{more}", names.join(", "));
+            (cells(&told) <= room).then_some(told)
+        })
+    }
 }
 
 /// What follows and what else there is, like with like.
@@ -148,14 +168,12 @@ fn together<'a>(symptoms: &[&'a Finding], others: &[&'a Finding]) -> Vec<Step<'a
     let all = symptoms.iter().map(|it| ("→", *it)).chain(others.iter().map(|it| ("also", *it)));
     for (lead, finding) in all {
         let like = |step: &&mut Step<'_>| {
-            step.lead == lead
-                && step.first.severity == finding.severity
-                && step.first.resource.headline() == finding.resource.headline()
+            let same = |known: &&Finding| known.resource.headline() == finding.resource.headline();
+            step.lead == lead && step.severity == finding.severity && step.all.first().is_some_and(same)
         };
-        if let Some(step) = out.iter_mut().find(like) {
-            step.says.push_str(&format!(", {}", finding.target));
-        } else {
-            out.push(Step { lead, first: finding, says: short(finding) });
+        match out.iter_mut().find(like) {
+            Some(step) => step.all.push(finding),
+            None => out.push(Step { lead, all: vec![finding], severity: finding.severity }),
         }
     }
     out
@@ -178,29 +196,36 @@ fn steps(ink: &mut Ink<'_>, area: Rect, symptoms: &[&Finding], others: &[&Findin
     }
     if all.len() > shown && room > 0 {
         let left: Vec<&Finding> = all[shown..].iter().map(|(_, finding)| *finding).collect();
-        let named: Vec<String> = together(&[], &left).into_iter().map(|step| step.says).collect();
-        let says = format!("and {} more: {} (7 lists them)", left.len(), named.join("; "));
+        let room = area.width.saturating_sub(30);
+        let named = together(&[], &left).iter().find_map(|step| step.told(None, room)).unwrap_or_default();
+        let says = format!("and {} more (7 lists them): {named}", left.len());
         ink.put(area.x, y, area.width, &says, Role::Muted);
     }
 }
 
 /// The chain in one line: as many steps as fit, then how many more; returns the cells it took.
-fn one_line(ink: &mut Ink<'_>, area: Rect, symptoms: &[&Finding], others: &[&Finding]) -> u16 {
+fn one_line(
+    ink: &mut Ink<'_>,
+    area: Rect,
+    first: Option<&Finding>,
+    symptoms: &[&Finding],
+    others: &[&Finding],
+) -> u16 {
     let all = together(symptoms, others);
     let mut x = area.x;
-    for (at, Step { lead, first, says }) in all.iter().enumerate() {
-        let left = all.len() - at - 1;
-        let more = if left > 0 { 5 } else { 0 };
-        let needed = cells(lead) + 1 + cells(says) + 3;
-        if x + needed + more > area.right() {
-            let rest = all.len() - at;
+    for (at, step) in all.iter().enumerate() {
+        let more = if at + 1 < all.len() { 5 } else { 0 };
+        let around = cells(step.lead) + 1 + 3 + more;
+        let home = first.map(|first| &first.target);
+        let Some(says) = step.told(home, area.right().saturating_sub(x + around)) else {
+            let rest: usize = all[at..].iter().map(|step| step.all.len()).sum();
             let text = if at == 0 { format!("→ {rest} more") } else { format!("+{rest}") };
             x = ink.put(x, area.y, area.right().saturating_sub(x), &text, Role::Muted) + 1;
             break;
-        }
-        x = ink.put(x, area.y, 5, lead, Role::Muted) + 1;
-        x = ink.put(x, area.y, needed, says, Role::Text) + 1;
-        x = ink.put(x, area.y, 2, first.severity.glyph(), Role::of(first.severity)) + 1;
+        };
+        x = ink.put(x, area.y, 5, step.lead, Role::Muted) + 1;
+        x = ink.put(x, area.y, cells(&says), &says, Role::Text) + 1;
+        x = ink.put(x, area.y, 2, step.severity.glyph(), Role::of(step.severity)) + 1;
     }
     x - area.x
 }

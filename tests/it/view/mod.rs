@@ -140,7 +140,7 @@ fn the_selected_row_and_the_marked_one_stand_out() {
     let mut lab = Lab::healthy().with(32, |dials| dials.waiters = 38);
     lab.app.viewpoint.stack = vec![Place::Zoom(Pane::Postgres, Tab::Locks)];
     let rows = table(&lab.app, Tab::Locks).rows;
-    let key = rows.get(3).expect("many wait").key.clone();
+    let key = rows.get(2).expect("many wait").key.clone();
     lab.app.viewpoint.selected.insert(Tab::Locks, key.clone());
     lab.app.viewpoint.marked.push(key);
     let buf = screen(&lab.app, "mono", 80, 24);
