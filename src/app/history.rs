@@ -91,6 +91,7 @@ impl History {
 fn weigh(frame: &Frame) -> usize {
     let rows = |target: &Arc<Target>| match target.sample.as_deref().map(|sample| &sample.it) {
         Some(Sample::Database(database)) => database.backends.len(),
+        Some(Sample::Pooler(pooler)) => pooler.pools.len() + pooler.links.len() / 4,
         Some(Sample::Queue(queue)) => queue.queues.len(),
         _ => 8,
     };

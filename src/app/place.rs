@@ -66,7 +66,9 @@ impl Pane {
     pub const fn tabs(self) -> &'static [Tab] {
         match self {
             Self::Requests => &[Tab::Backends, Tab::AcceptQueues],
-            Self::Postgres => &[Tab::Locks, Tab::Sessions, Tab::Connections, Tab::Statements, Tab::Upkeep],
+            Self::Postgres => {
+                &[Tab::Locks, Tab::Sessions, Tab::Connections, Tab::Statements, Tab::Upkeep, Tab::Pools]
+            }
             Self::Cpu | Self::Memory => &[Tab::Hosts, Tab::Filesystems, Tab::AcceptQueues],
             Self::Cache => &[Tab::Caches, Tab::Namespaces, Tab::SlowCommands, Tab::CommandShares],
             Self::Queues => &[Tab::Queues],
@@ -92,6 +94,8 @@ pub enum Tab {
     Statements,
     /// How a database keeps itself: waits, rates, replication, vacuum.
     Upkeep,
+    /// Pools of connection poolers.
+    Pools,
     /// Machines.
     Hosts,
     /// File systems and disks.
@@ -125,6 +129,7 @@ impl Tab {
             Self::Connections => "Connections",
             Self::Statements => "Statements",
             Self::Upkeep => "Upkeep",
+            Self::Pools => "Pools",
             Self::Hosts => "Hosts",
             Self::Filesystems => "Disks",
             Self::Caches => "Caches",

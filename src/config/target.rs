@@ -37,6 +37,7 @@ fn takes(kind: &str) -> Takes {
         "node_exporter" => (&["group"], &["http://", "https://"], false),
         "prometheus_hosts" => (&["select", "group_by"], &["http://", "https://"], false),
         "postgres" => (&["slow_after"], POSTGRES, true),
+        "pgbouncer" => (&[], &["postgres://", "postgresql://"], false),
         "redis" => (&["namespace"], REDIS, false),
         "sql" => (&["statement", "schema", "queues"], POSTGRES, true),
         kind if SQL_QUEUE_KINDS.contains(&kind) => (&["schema", "queues"], POSTGRES, true),

@@ -44,6 +44,15 @@ fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
     match (cause.resource, symptom.resource) {
         // A server that does not answer makes everything that needs it wait or fail.
         (R::TargetAnswer, R::RequestQueue | R::ProxyBackends | R::QueueBacklog | R::EndpointLatency) => true,
+        // A pool runs dry when the server behind it holds its sessions up, or is gone.
+        (
+            R::TargetAnswer
+            | R::PostgresLocks
+            | R::PostgresSlowQueries
+            | R::PostgresLoad
+            | R::PostgresConnections,
+            R::PostgresConnections,
+        ) if symptom.rule == "pool_wait" => !same_target,
         (R::TargetAnswer, _) => same_target,
         (
             R::PostgresLocks | R::PostgresSlowQueries,

@@ -13,6 +13,7 @@ mod disk;
 mod judge;
 mod memory;
 mod network;
+mod pool_wait;
 mod proxy_backends;
 mod proxy_process;
 mod queue_backlog;
@@ -42,6 +43,7 @@ pub const DETECTORS: &[Detector] = &[
     slow_queries::detect,
     db_load::detect,
     connections::detect,
+    pool_wait::detect,
     replication::detect,
     replication::slots,
     vacuum::detect,

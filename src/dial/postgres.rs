@@ -18,6 +18,29 @@ const OLDEST: u32 = 130_000;
 pub struct PostgresDial {
     options: PgConnectOptions,
     place: String,
+    /// The first version that is spoken to, as `server_version_num`.
+    oldest: u32,
+}
+
+/// The target's URL, or libpq's own environment where it has none.
+fn parsed(spec: &TargetSpec) -> Result<PgConnectOptions, String> {
+    match &spec.url {
+        None => Ok(PgConnectOptions::new()),
+        Some(url) if url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://") => {
+            // The parser's own words may quote a part of the URL.
+            PgConnectOptions::from_str(url.expose()).map_err(|_unsaid| {
+                "url is not understood: write postgres://user@host:5432/database, special characters as %xx".into()
+            })
+        }
+        Some(_) => Err("url must begin with postgres:// (or postgresql://)".into()),
+    }
+}
+
+fn place(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(socket) => format!("{}:{}", socket.display(), options.get_port()),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
 }
 
 impl fmt::Debug for PostgresDial {
@@ -34,20 +57,8 @@ impl PostgresDial {
     /// # Errors
     /// When the URL cannot be understood; the sentence holds no part of it.
     pub fn new(spec: &TargetSpec) -> Result<Self, String> {
-        let options = match &spec.url {
-            None => PgConnectOptions::new(),
-            Some(url)
-                if url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://") =>
-            {
-                // The parser's own words may quote a part of the URL.
-                PgConnectOptions::from_str(url.expose()).map_err(|_unsaid| {
-                    "url is not understood: write postgres://user@host:5432/database, special characters as %xx"
-                })?
-            }
-            Some(_) => return Err("url must begin with postgres:// (or postgresql://)".into()),
-        };
         let statement = spec.timeout.clamp(Duration::from_millis(100), Duration::from_secs(2));
-        let options = options
+        let options = parsed(spec)?
             .application_name("warroom")
             .options([
                 ("statement_timeout", statement.as_millis().to_string().as_str()),
@@ -59,11 +70,7 @@ impl PostgresDial {
                 ("jit", "off"),
             ])
             .disable_statement_logging();
-        let place = match options.get_socket() {
-            Some(socket) => format!("{}:{}", socket.display(), options.get_port()),
-            None => format!("{}:{}", options.get_host(), options.get_port()),
-        };
-        Ok(Self { options, place })
+        Ok(Self { place: place(&options), options, oldest: OLDEST })
     }
 
     /// Where it answers: host or socket folder, and port.
@@ -72,10 +79,24 @@ impl PostgresDial {
         &self.place
     }
 
+    /// The console of a PgBouncer: a database of that name, which takes no limits at startup and whose
+    /// version is its own.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; and when there is no URL.
+    pub fn pooler(spec: &TargetSpec) -> Result<Self, String> {
+        if spec.url.is_none() {
+            return Err("pgbouncer needs a url: postgres://warroom@host:6432/pgbouncer".into());
+        }
+        let options = parsed(spec)?.database("pgbouncer").extra_float_digits(None);
+        let options = options.application_name("warroom").disable_statement_logging();
+        Ok(Self { place: place(&options), options, oldest: 0 })
+    }
+
     /// The same server and role, in another database.
     #[must_use]
     pub fn in_database(&self, database: &str) -> Self {
-        Self { options: self.options.clone().database(database), place: self.place.clone() }
+        Self { options: self.options.clone().database(database), ..self.clone() }
     }
 
     /// The role it logs in as.
@@ -91,7 +112,7 @@ impl PostgresDial {
     pub async fn connect(&self) -> Result<PgConnection, PollError> {
         let connection = self.options.connect().await.map_err(|error| self.connect_error(&error))?;
         match connection.server_version_num() {
-            Some(version) if version < OLDEST => Err(PollError::new(
+            Some(version) if version < self.oldest => Err(PollError::new(
                 PollErrorKind::Unsupported,
                 &format!(
                     "{} is PostgreSQL {}; 13 is the oldest that can be asked",

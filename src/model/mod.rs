@@ -14,6 +14,7 @@ mod ids;
 mod intent;
 mod lock;
 mod plan;
+mod pooler;
 mod proxy;
 mod queue;
 mod reading;
@@ -44,6 +45,7 @@ pub use lock::{Freed, Lock};
 pub use plan::{
     Actor, Confirm, Gentler, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
 };
+pub use pooler::{Pool, PooledClient, PoolerSample};
 pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState};
 pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SQL_QUEUE_KINDS, SharedCounts};
 pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};

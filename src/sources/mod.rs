@@ -14,6 +14,7 @@ mod machine_lines;
 pub mod nginx;
 mod node_exporter;
 mod node_metrics;
+mod pgbouncer;
 mod postgres;
 mod proc_text;
 mod prometheus_hosts;
@@ -40,6 +41,7 @@ pub const KINDS: &[Kind] = &[
     node_exporter::KIND,
     prometheus_hosts::KIND,
     postgres::KIND,
+    pgbouncer::KIND,
     redis::KIND,
     rq::KIND,
     celery::KIND,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::rates::{Rates, throughput};
 use super::{Metric, Ring, Series, Target, TargetInfo};
 use crate::model::{
-    At, CacheSample, DatabaseSample, HostSample, Mark, ProxySample, QueueSample, Reading, Sample, TargetId,
-    Timestamp,
+    At, Backend, CacheSample, DatabaseSample, HostSample, Mark, PooledClient, PoolerSample, ProxySample,
+    QueueSample, Reading, Sample, TargetId, Timestamp,
 };
 
 /// Deploy marks kept.
@@ -167,6 +167,26 @@ impl Store {
         self.fresh(now, |sample| match sample {
             Sample::Database(database) => Some(&**database),
             _ => None,
+        })
+    }
+
+    /// Every connection pooler that can be believed.
+    pub fn poolers(&self, now: Timestamp) -> impl Iterator<Item = (&Target, &PoolerSample)> {
+        self.fresh(now, |sample| match sample {
+            Sample::Pooler(pooler) => Some(&**pooler),
+            _ => None,
+        })
+    }
+
+    /// The client that a pooler lets use this session now: by process id, and by the database the pool
+    /// leads to, since another server may have the same process id.
+    #[must_use]
+    pub fn client_behind(&self, now: Timestamp, it: &Backend) -> Option<(&Target, &PooledClient)> {
+        self.poolers(now).find_map(|(target, sample)| {
+            let client = sample.links.iter().find(|link| link.pid == it.key.pid)?;
+            let pool = sample.pools.iter().find(|pool| pool.database == client.database)?;
+            let leads_to = pool.server.as_str().rsplit('/').next();
+            (leads_to == Some(it.database.as_str())).then_some((target, client))
         })
     }
 

@@ -14,6 +14,7 @@ mod lab;
 mod lab_faults;
 mod nginx;
 mod node_exporter;
+mod pgbouncer;
 mod postgres;
 mod postgres_actions;
 mod postgres_detect;

@@ -27,6 +27,7 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
         RowKey::Backend(id, key) => {
             if let Some(target) = target(id) {
                 lines.extend(backend(target, *key));
+                lines.extend(pooled(app, target, *key));
             }
         }
         RowKey::Named(id, name) if tab == Tab::Findings => lines.extend(finding(app, id, name)),
@@ -65,6 +66,7 @@ fn missing(target: &Target) -> &[crate::model::Missing] {
         Some(Sample::Cache(it)) => &it.missing,
         Some(Sample::Queue(it)) => &it.missing,
         Some(Sample::Proxy(it)) => &it.missing,
+        Some(Sample::Pooler(it)) => &it.missing,
         Some(Sample::Fleet(it)) => &it.missing,
         None => &[],
     }
@@ -102,6 +104,18 @@ fn backend(target: &Target, key: BackendKey) -> Vec<(String, Cell)> {
         ("kind".into(), Cell::Text(it.kind.clone())),
         ("leader pid".into(), Cell::maybe(it.leader_pid, |pid| Cell::text(&pid.to_string()))),
     ]
+}
+
+/// Who stands behind a session that a pooler opened.
+fn pooled(app: &App, target: &Target, key: BackendKey) -> Option<(String, Cell)> {
+    let Some(Sample::Database(sample)) = target.sample.as_deref().map(|sample| &sample.it) else {
+        return None;
+    };
+    let it = sample.backends.iter().find(|backend| backend.key == key)?;
+    let (pooler, client) = app.shown().store.client_behind(app.moment(), it)?;
+    let name = if client.application_name.is_empty() { &client.user } else { &client.application_name };
+    let says = format!("{name} from {}, through {}", client.address, pooler.info.id);
+    Some(("pooled client".into(), Cell::text(&says)))
 }
 
 fn finding(app: &App, id: &TargetId, name: &str) -> Vec<(String, Cell)> {

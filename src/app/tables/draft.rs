@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 
 use super::{
-    cache, connections, events, findings, host, locks, proxy, queues, sessions, statements, targets, upkeep,
+    cache, connections, events, findings, host, locks, pools, proxy, queues, sessions, statements, targets,
+    upkeep,
 };
 use crate::app::{App, Cell, Column, Row, RowKey, Sort, Tab, Table, Viewpoint};
 use crate::model::words::{bytes, count, many, span};
@@ -82,6 +83,7 @@ pub(super) fn draft(app: &App, tab: Tab) -> Draft {
         Tab::Connections => connections::connections(app),
         Tab::Statements => statements::statements(app),
         Tab::Upkeep => upkeep::upkeep(app),
+        Tab::Pools => pools::pools(app),
         Tab::Hosts => host::hosts(app),
         Tab::Filesystems => host::filesystems(app),
         Tab::Caches => cache::caches(app),

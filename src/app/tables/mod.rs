@@ -10,6 +10,7 @@ mod findings;
 mod fold;
 mod host;
 mod locks;
+mod pools;
 mod proxy;
 mod queues;
 mod sessions;

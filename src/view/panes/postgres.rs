@@ -2,7 +2,7 @@
 
 use super::entry::trouble;
 use super::{Entry, Scene, Shape, counted};
-use crate::model::{Backend, BackendState, DatabaseSample, Resource, Sample};
+use crate::model::{Backend, BackendState, DatabaseSample, Pool, PoolerSample, Resource, Sample, Severity};
 use crate::store::{Metric, Target};
 use crate::view::format;
 use crate::view::widgets::Scale;
@@ -27,11 +27,43 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
             Some(Sample::Database(sample)) => {
                 out.push(trouble(target, scene).unwrap_or_else(|| entry(scene, target, sample)));
             }
-            None if target.info.kind == "postgres" => out.extend(trouble(target, scene)),
+            Some(Sample::Pooler(sample)) => {
+                out.push(trouble(target, scene).unwrap_or_else(|| pooler(scene, target, sample)));
+            }
+            None if matches!(target.info.kind.as_str(), "postgres" | "pgbouncer") => {
+                out.extend(trouble(target, scene))
+            }
             _ => {}
         }
     }
     out
+}
+
+fn pooler(scene: &Scene<'_>, target: &Target, sample: &PoolerSample) -> Entry {
+    let id = &target.info.id;
+    let waiting: u64 = sample.pools.iter().map(|pool| pool.clients_waiting).sum();
+    let taken: u64 = sample.pools.iter().map(|pool| pool.servers_active).sum();
+    let worst = sample.pools.iter().max_by(|a, b| {
+        a.longest_wait
+            .total_cmp(&b.longest_wait)
+            .then(a.used().unwrap_or(0.0).total_cmp(&b.used().unwrap_or(0.0)))
+    });
+    let row = worst.map_or_else(|| id.clone(), |pool| id.row(pool.name.as_str()));
+    let severity = scene.severity(Resource::PostgresConnections, &row);
+    let own = scene.severity(Resource::PostgresConnections, id);
+    let full = worst.and_then(Pool::used);
+    let wait = worst.filter(|pool| pool.clients_waiting > 0);
+    Entry::of(id.as_str(), target, scene)
+        .weigh(full)
+        .field(counted(Some(waiting as f64), "wait"), severity)
+        .field(String::new(), Severity::Ok)
+        .field(format::maybe(full, format::share), own)
+        .field(counted(Some(taken as f64), "busy"), Severity::Ok)
+        .plain(String::new())
+        .note(wait.map(|pool| format!("{} waits {}", pool.name, format::seconds(pool.longest_wait))))
+        .note(worst.map(|pool| format!("pool {}", pool.name)))
+        .note(Some(format!("{} clients", sample.clients)))
+        .course("taken", &row, Metric::Resource(Resource::PostgresConnections), Scale::AtLeast(1.0))
 }
 
 fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {

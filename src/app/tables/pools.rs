@@ -1,0 +1,58 @@
+//! The pools of connection poolers, those with clients that wait first.
+
+use super::draft::{Draft, col, polled, row, severity, silent};
+use crate::app::{App, Cell, Column, RowKey};
+use crate::model::{Resource, Severity};
+
+/// Kinds that are poolers.
+const POOLERS: &[&str] = &["pgbouncer"];
+
+const COLUMNS: &[Column] = &[
+    col("POOL", 22, false, 0),
+    col("WAITING", 7, true, 0),
+    col("LONGEST", 8, true, 0),
+    col("TAKEN", 6, true, 0),
+    col("OF", 5, true, 1),
+    col("FREE", 5, true, 2),
+    col("CLIENTS", 7, true, 2),
+    col("MODE", 11, false, 3),
+    col("SERVER", 0, false, 1),
+];
+
+pub(super) fn pools(app: &App) -> Draft {
+    let now = app.moment();
+    let mut draft = Draft { columns: COLUMNS, empty: "no pooler is polled", ..Draft::default() };
+    let mut said = Vec::new();
+    for (target, sample) in app.shown().store.poolers(now) {
+        for pool in &sample.pools {
+            let id = target.info.id.row(pool.name.as_str());
+            let worst = severity(app, &[Resource::PostgresConnections], &id);
+            let server =
+                if pool.paused { format!("paused, {}", pool.server) } else { pool.server.to_string() };
+            draft.rows.push(row(
+                RowKey::Target(id.clone()),
+                worst,
+                vec![
+                    Cell::text(id.as_str()),
+                    Cell::Count(pool.clients_waiting),
+                    if pool.clients_waiting > 0 { Cell::Seconds(pool.longest_wait) } else { Cell::None },
+                    Cell::Count(pool.servers_active),
+                    Cell::maybe(pool.size, Cell::Count),
+                    Cell::Count(pool.servers_idle),
+                    Cell::Count(pool.clients_active),
+                    Cell::Text(pool.mode.clone()),
+                    Cell::text(&server),
+                ],
+            ));
+        }
+        said.push(format!("{}: {} clients, {}", target.info.id, sample.clients, polled(target, now)));
+    }
+    for (target, why) in silent(app, POOLERS) {
+        let mut cells = vec![Cell::None; COLUMNS.len()];
+        cells[0] = Cell::text(target.info.id.as_str());
+        cells[COLUMNS.len() - 1] = Cell::text(&why);
+        draft.rows.push(row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells));
+    }
+    draft.summary = said.join("   ");
+    draft
+}
