@@ -40,6 +40,13 @@ fn judge(view: &View<'_>, target: &TargetId, sample: &DatabaseSample) -> Assessm
     let speaks = offer.as_ref().and_then(|offer| offer.roots.first().copied()).unwrap_or(0);
     let Some(root) = forest.roots.get(speaks) else { return it.says("nobody waits for a lock") };
     it = it.says(sentence(&forest, root, offer.as_ref(), sample));
+    // Behind a pooler the session's own address is the pooler's.
+    if let Some(Node::Backend(at)) = root.nodes.first()
+        && let Some(held) = sample.backends.get(*at)
+        && let Some((pooler, client)) = view.store.client_behind(view.now, held)
+    {
+        it.says = format!("{}; its client is {}, through {}", it.says, client.address, pooler.info.id);
+    }
     if let Some(culprit) = culprit(&forest, root, sample) {
         it = it.culprit(culprit);
     }

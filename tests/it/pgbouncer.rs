@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -16,7 +17,7 @@ use warroom::sources::{KINDS, Source};
 use warroom::store::{Store, TargetInfo};
 
 use crate::incidents::Watcher;
-use crate::postgres::{server, spec};
+use crate::postgres::{Client, accounts, server, spec};
 
 struct Pooler {
     port: u16,
@@ -67,6 +68,19 @@ impl Pooler {
         TargetSpec::new(TargetId::parse("pool").unwrap(), "pgbouncer").with_url(&url)
     }
 
+    /// A config that watches the pooler and the server behind it.
+    fn config(&self, server: &Postgres) -> PathBuf {
+        let config = self.folder.path().join("w.toml");
+        let text = format!(
+            "[[target]]\nid = \"primary\"\nkind = \"postgres\"\nurl = \"{}\"\n\
+             [[target]]\nid = \"pool\"\nkind = \"pgbouncer\"\nurl = \"{}\"\n",
+            server.url("warroom"),
+            self.url("warroom", "pgbouncer")
+        );
+        std::fs::write(&config, text).unwrap();
+        config
+    }
+
     /// A client that has begun a transaction, and the server process it got.
     async fn holder(&self, name: &str) -> (PgConnection, i32) {
         let url = format!("{}?application_name={name}", self.url("app", "shop"));
@@ -114,15 +128,7 @@ async fn doctor(spec: &TargetSpec) -> Vec<DoctorLine> {
 async fn a_pool_that_runs_dry_names_the_session_to_end_and_is_well_again() {
     let server = server(&[]);
     let pooler = Pooler::start(&server);
-    let config = pooler.folder.path().join("w.toml");
-    let text = format!(
-        "[[target]]\nid = \"primary\"\nkind = \"postgres\"\nurl = \"{}\"\n\
-         [[target]]\nid = \"pool\"\nkind = \"pgbouncer\"\nurl = \"{}\"\n",
-        server.url("warroom"),
-        pooler.url("warroom", "pgbouncer")
-    );
-    std::fs::write(&config, text).unwrap();
-    let mut watcher = Watcher::on(&config);
+    let mut watcher = Watcher::on(&pooler.config(&server));
     let (mut first, pid) = pooler.holder("web.1").await;
     let (mut second, other) = pooler.holder("web.2").await;
     let waiting: Vec<_> = (0..3).map(|_| pooler.wants()).collect();
@@ -153,6 +159,29 @@ async fn a_pool_that_runs_dry_names_the_session_to_end_and_is_well_again() {
             !judgement.findings.iter().any(|finding| finding.rule == "pool_wait")
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_root_blocker_behind_the_pooler_is_named_by_where_its_client_is() {
+    let server = server(&[]);
+    accounts(&server).await;
+    let pooler = Pooler::start(&server);
+    let (mut holder, _) = pooler.holder("web.3").await;
+    sqlx::raw_sql("update accounts set n = 1 where id = 1").execute(&mut holder).await.unwrap();
+    let waiting = Client::new(&server, "direct").await.spawn("update accounts set n = 2 where id = 1");
+    let mut watcher = Watcher::on(&pooler.config(&server));
+    watcher
+        .until("the client behind the blocker", |judgement| {
+            judgement.findings.iter().any(|finding| {
+                let says = &finding.says;
+                finding.rule == "root_blocker"
+                    && says.contains("its client is 127.0.0.1:")
+                    && says.ends_with(", through pool")
+            })
+        })
+        .await;
+    sqlx::raw_sql("rollback").execute(&mut holder).await.unwrap();
+    waiting.end().await.1.unwrap();
 }
 
 #[tokio::test]

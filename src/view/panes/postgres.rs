@@ -31,7 +31,7 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
                 out.push(trouble(target, scene).unwrap_or_else(|| pooler(scene, target, sample)));
             }
             None if matches!(target.info.kind.as_str(), "postgres" | "pgbouncer") => {
-                out.extend(trouble(target, scene))
+                out.extend(trouble(target, scene));
             }
             _ => {}
         }
