@@ -22,8 +22,8 @@ pub(super) fn of(error: &Error, found: &Found, around: &Around) -> Refusal {
             "there are several statements in its text: only a single one is ever planned".into()
         }
         "42601" => format!(
-            "{said}: the text as it is kept cannot be parsed again (a value taken out of `interval '1 day'` does \
-             that); give the statement by --query-file"
+            "{said}: the text as it is kept cannot be parsed again (with a value taken out of `interval '1 day'` or \
+             `extract(year from …)` none can); give the statement by --query-file"
         ),
         "42725" | "42P18" | "42804" => format!(
             "{said}: without its values the types cannot be told; give the statement with casts ($1::int) by \
