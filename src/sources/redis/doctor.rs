@@ -3,7 +3,13 @@
 use super::super::resp::{self, Resp};
 use super::info::Info;
 use crate::config::TargetSpec;
-use crate::model::{DoctorLine, PollErrorKind, Severity};
+use crate::model::{DoctorLine, Namespace, PollErrorKind, Severity};
+
+/// Since this version a user may have several sets of rules.
+const SELECTORS: u32 = 7;
+/// What watching needs, and the look before a clear.
+const READS: &str =
+    "+@read -@dangerous +@connection +info +time +slowlog|get +slowlog|len +acl|whoami +acl|dryrun";
 
 /// Examines one cache on a connection of its own.
 pub(super) async fn examine(spec: TargetSpec) -> Vec<DoctorLine> {
@@ -60,7 +66,7 @@ pub(super) async fn examine(spec: TargetSpec) -> Vec<DoctorLine> {
     if info.is_cluster() {
         lines.push(DoctorLine::lacking(
             Severity::Warning,
-            "a member of a cluster: only its own share of the keys is seen, and namespaces are not cleared",
+            "a member of a cluster: only its own share of the keys is seen; a clear goes over all masters",
             "",
         ));
     }
@@ -72,7 +78,48 @@ pub(super) async fn examine(spec: TargetSpec) -> Vec<DoctorLine> {
         ));
     }
     lines.extend(clearing(&spec, &mut connection, &user).await);
+    let major = info.text("redis_version").and_then(|it| it.split('.').next()?.parse().ok()).unwrap_or(0);
+    if major >= SELECTORS {
+        lines.extend(protection(&spec, &mut connection, &user).await);
+    }
     lines
+}
+
+/// Whether only this program's own rule protects a namespace, and the user whom the server holds to it too.
+async fn protection(spec: &TargetSpec, connection: &mut Resp, user: &str) -> Option<DoctorLine> {
+    let (shut, open): (Vec<&Namespace>, Vec<_>) = spec.namespaces.iter().partition(|it| it.protected);
+    if shut.is_empty() || open.is_empty() {
+        return None;
+    }
+    let mut pipeline = redis::pipe();
+    for namespace in &shut {
+        let key = format!("{}x", namespace.prefix);
+        pipeline.cmd("ACL").arg("DRYRUN").arg(user).arg("UNLINK").arg(key);
+    }
+    let answers = connection.ask(&pipeline).await.ok()?.values;
+    let told = |value: &redis::Value| resp::text(value).as_deref() == Some("OK");
+    let only_here: Vec<_> = shut.iter().zip(&answers).filter(|(_, it)| told(it)).map(|(it, _)| it).collect();
+    let names: Vec<_> = only_here.iter().map(|it| it.name.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    // A pattern cannot leave a part of its keys out: such a namespace is left to the config.
+    let inside = |key: &str| shut.iter().any(|shut| shut.prefix.starts_with(key));
+    let keys: Vec<_> =
+        open.iter().filter(|it| !inside(&it.prefix)).map(|it| format!("~{}", it.pattern())).collect();
+    let mut rules = vec![format!("ACL SETUSER warroom reset on '><password>' '%R~*' {READS}")];
+    if !keys.is_empty() {
+        rules.push(format!("'({} +unlink +pexpire)'", keys.join(" ")));
+    }
+    for namespace in &open {
+        let Some(key) = &namespace.version_key else { continue };
+        let key = Namespace { prefix: key.clone(), ..(*namespace).clone() }.pattern();
+        rules.push(format!("'(~{} +incr)'", key.trim_end_matches('*')));
+    }
+    let mend = rules.join(" ");
+    let what =
+        format!("{} protected by the config alone: the server would let {user} clear it", names.join(", "));
+    Some(DoctorLine::lacking(Severity::Unknown, &what, &mend))
 }
 
 /// Whether the server would let each namespace be cleared; it is asked, nothing is tried.
