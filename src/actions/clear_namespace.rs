@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::clear::{
-    End, Facts, Guard, MOST, Preview, Probe, Server, Sweep, Tally, lines, outcome, ping_for_ever, renew,
-    running, warnings,
+    End, Facts, Guard, Holder, MOST, Preview, Probe, Server, Sweep, Tally, lines, outcome, ping_for_ever,
+    renew, running, warnings,
 };
 use super::plan_id::plan_id;
 use super::{Action, ProgressSink, StopFlag};
@@ -58,6 +58,9 @@ impl RedisActions {
         let facts = Facts::read(&mut connection)
             .await
             .map_err(|why| Refusal::refused(&format!("{} cannot be cleared: {why}", self.spec.id)))?;
+        let holder = Holder { server, connection: connection.clone(), facts };
+        let mut holders = holder.all().await.map_err(failed)?;
+        let Some(facts) = Facts::of_all(&holders) else { return Err(failed("it has no master".into())) };
         if let Some(why) = cannot(how, &facts) {
             return Err(Refusal::refused(&format!("{} cannot do that: {why}", self.spec.id)));
         }
@@ -71,7 +74,15 @@ impl RedisActions {
         let command =
             if how.way == Way::Remove { vec!["UNLINK", &name] } else { vec!["PEXPIRE", &name, "1"] };
         self.allowed(&mut connection, &facts, &command, &namespace.pattern()).await?;
-        let preview = Preview::look(&mut connection, &guard, facts.keys).await.map_err(failed)?;
+        let mut seen: Option<Preview> = None;
+        for Holder { connection, facts, .. } in &mut holders {
+            let here = Preview::look(connection, &guard, facts.keys).await.map_err(failed)?;
+            match &mut seen {
+                None => seen = Some(here),
+                Some(seen) => seen.join(here),
+            }
+        }
+        let preview = seen.unwrap_or_default();
         if preview.whole && preview.matched == 0 {
             return Err(Refusal::nothing_to_do(&format!(
                 "no key of {} begins with {}",
@@ -155,7 +166,7 @@ impl RedisActions {
         };
         let plain = how.only_type.is_none() && how.older_than.is_none();
         match how.way {
-            Way::Remove if plain && self.version_key(namespace).is_ok() => {
+            Way::Remove if plain && !facts.cluster && self.version_key(namespace).is_ok() => {
                 Some(offer(Way::Renew, "c  raise its version instead"))
             }
             Way::Remove if facts.major >= 7 => {
@@ -180,9 +191,11 @@ impl RedisActions {
             let server = Server::new(&self.spec)?;
             let mut connection = server.open().await?;
             let facts = Facts::read(&mut connection).await?;
-            Ok::<_, String>((server, connection, facts))
+            let holders = Holder { server, connection: connection.clone(), facts }.all().await?;
+            let facts = Facts::of_all(&holders).ok_or("it has no master")?;
+            Ok::<_, String>((holders, connection, facts))
         };
-        let (server, connection, facts) = match opened.await {
+        let (holders, connection, facts) = match opened.await {
             Ok(opened) => opened,
             Err(why) => return ended(OutcomeKind::Failed, &format!("nothing was cleared: {why}")),
         };
@@ -196,21 +209,30 @@ impl RedisActions {
             };
             return renew::act(connection, plan, key).await;
         }
-        let (probe, began) = (Probe::default(), Instant::now());
-        let sweep = Sweep {
-            guard,
-            pattern: namespace.pattern(),
-            how: how.clone(),
-            keys: facts.keys,
-            probe: probe.clone(),
-            stop,
-            report: report(plan, began, &probe, progress),
-        };
-        let ended = tokio::select! {
-            ended = on_a_thread(server, sweep) => ended,
-            () = ping_for_ever(connection, probe.clone()) => (End::Stopped, Tally::default()),
-        };
-        outcome(plan, how, &ended, began.elapsed(), probe.slowest())
+        let (began, parts) = (Instant::now(), holders.len());
+        let (mut swept, mut slowest) = ((End::Finished, Tally::default()), Duration::ZERO);
+        for (part, Holder { server, connection, facts }) in holders.into_iter().enumerate() {
+            let probe = Probe::default();
+            let sweep = Sweep {
+                guard: guard.clone(),
+                pattern: namespace.pattern(),
+                how: how.clone(),
+                keys: facts.keys,
+                part: (part, parts),
+                probe: probe.clone(),
+                stop: stop.clone(),
+                report: report(plan, began, &probe, progress.clone()),
+            };
+            swept = tokio::select! {
+                swept = on_a_thread(server, sweep, swept.1.clone()) => swept,
+                () = ping_for_ever(connection, probe.clone()) => (End::Stopped, swept.1),
+            };
+            slowest = slowest.max(probe.slowest());
+            if !matches!(swept.0, End::Finished) {
+                break;
+            }
+        }
+        outcome(plan, how, &swept, began.elapsed(), slowest)
     }
 }
 
@@ -235,25 +257,30 @@ fn report(
 }
 
 /// Sweeps on a thread of its own; should nobody wait for it any more, it stops after its batch.
-async fn on_a_thread(server: Server, mut sweep: Sweep) -> (End, Tally) {
-    let _stops = StopWhenDropped(sweep.stop.clone());
+async fn on_a_thread(server: Server, mut sweep: Sweep, mut tally: Tally) -> (End, Tally) {
+    // Of use no more once the thread has ended: the next server's sweep has the same flag.
+    let mut stops = StopWhenDropped(Some(sweep.stop.clone()));
+    let before = tally.clone();
     let swept = tokio::task::spawn_blocking(move || {
-        let mut tally = Tally::default();
         let end = match server.wire() {
             Ok(mut wire) => sweep.run(&mut wire, &mut tally),
             Err(why) => End::Broke(why),
         };
         (end, tally)
     });
-    swept.await.unwrap_or_else(|_| (End::Broke("an internal error".into()), Tally::default()))
+    let swept = swept.await.unwrap_or_else(|_| (End::Broke("an internal error".into()), before));
+    stops.0 = None;
+    swept
 }
 
 /// Stops an act whose future is dropped, for its thread would go on.
-struct StopWhenDropped(StopFlag);
+struct StopWhenDropped(Option<StopFlag>);
 
 impl Drop for StopWhenDropped {
     fn drop(&mut self) {
-        self.0.stop();
+        if let Some(stop) = &self.0 {
+            stop.stop();
+        }
     }
 }
 
@@ -286,6 +313,7 @@ fn cannot(how: &Clearing, facts: &Facts) -> Option<&'static str> {
         Way::Expire { .. } if facts.major < 7 => Some(
             "it is older than Redis 7, which cannot shorten a key's life without the risk of making it longer",
         ),
+        Way::Renew if facts.cluster => Some("a version key of a cluster is not raised from here"),
         _ if how.older_than.is_some() && facts.forgets_when => {
             Some("under an lfu policy it does not remember when a key was last used")
         }

@@ -37,6 +37,7 @@ mod queues_sql_schemas;
 mod redis;
 mod redis_clear;
 mod redis_clear_ways;
+mod redis_cluster;
 mod redis_detect;
 mod requests_truth;
 mod ssh;

@@ -12,7 +12,7 @@ use warroom::config::TargetSpec;
 use warroom::lab;
 use warroom::model::{Clearing, Intent, OutcomeKind, Pace, Plan, Progress, Refusal, Way};
 
-use super::redis::{client, run};
+use super::redis::{client, kind, run};
 use super::redis_clear::{act, fill, intended, intent, plan, size, target};
 
 async fn plan_how(spec: &TargetSpec, how: Clearing) -> Result<Plan, Refusal> {
@@ -188,4 +188,78 @@ async fn a_version_is_raised_by_one_and_nothing_else_is_touched() {
 
     run(&mut other, &["SET", "version:a", "v7"]).await;
     assert!(plan_how(&spec, bump()).await.unwrap_err().says.as_str().contains("no whole number"));
+}
+
+#[tokio::test]
+async fn the_rule_that_doctor_names_makes_the_server_protect_what_the_config_protects() {
+    let server = lab::redis::start(&[]).unwrap();
+    let mut admin = client(&server.url(0)).await;
+    fill(&mut admin, "cache:a:", 20).await;
+    fill(&mut admin, "sess:", 30).await;
+    run(&mut admin, &["SET", "version:[a]", "1"]).await;
+    let mut spec = target(&server.url(0), &[("a", "cache:a:", false), ("sessions", "sess:", true)]);
+    spec.namespaces[0].version_key = Some("version:[a]".into());
+    let lines = (kind("redis").doctor)(&spec).await;
+    let line = lines.iter().find(|line| line.what.as_str().contains("config alone")).expect("a line");
+    assert!(line.what.as_str().starts_with("sessions protected"), "{line:?}");
+    let mend = line.mend.as_ref().unwrap().as_str().to_owned();
+    // As a shell would split it.
+    let mut words = Vec::new();
+    for (number, part) in mend.split('\'').enumerate() {
+        if number % 2 == 1 { words.push(part) } else { words.extend(part.split_whitespace()) }
+    }
+    run(&mut admin, &words).await;
+
+    let url = format!("redis://warroom:%3Cpassword%3E@127.0.0.1:{}/0", server.port());
+    let limited = TargetSpec { namespaces: spec.namespaces.clone(), ..target(&url, &[]) };
+    let lines = (kind("redis").doctor)(&limited).await;
+    assert!(
+        lines.iter().all(|line| line.ok == warroom::model::Severity::Ok
+            || line.mend.as_ref().is_some_and(|it| !it.as_str().contains("ACL"))),
+        "{lines:?}"
+    );
+    let mut own = client(&url).await;
+    let refused = redis::cmd("UNLINK").arg("sess:1").query_async::<i64>(&mut own).await.unwrap_err();
+    assert_eq!(refused.code(), Some("NOPERM"), "{refused}");
+
+    let bump = Clearing { way: Way::Renew, ..Clearing::default() };
+    let (outcome, _) = act(&limited, plan_how(&limited, bump).await.unwrap(), &StopFlag::default()).await;
+    assert_eq!(outcome.kind, OutcomeKind::Done, "{}", outcome.says);
+    let (outcome, _) = act(&limited, plan(&limited, "a").await.unwrap(), &StopFlag::default()).await;
+    assert_eq!((outcome.kind, outcome.deleted), (OutcomeKind::Done, Some(20)), "{}", outcome.says);
+    assert_eq!(size(&mut admin).await, 31);
+}
+
+#[tokio::test]
+async fn no_key_is_missed_while_the_servers_table_grows_or_shrinks() {
+    let server = lab::redis::start(&[]).unwrap();
+    let mut other = client(&server.url(0)).await;
+    fill(&mut other, "cache:a:", 40_000).await;
+    let spec = target(&server.url(0), &[("a", "cache:a:", false)]);
+    let planned = plan(&spec, "a").await.unwrap();
+    let (sink, mut progress) = mpsc::channel::<Progress>(1_000);
+    let (actions, all) = (RedisActions::new(&spec), intended(planned));
+    let stop = StopFlag::default();
+    let growth = async {
+        while let Some(told) = progress.recv().await {
+            if told.share > 0.0 {
+                stop.pause(true);
+                break;
+            }
+        }
+        // Four times the keys: the table doubles twice, and moves its keys bit by bit.
+        fill(&mut other, "page:", 160_000).await;
+        stop.pause(false);
+    };
+    let (outcome, ()) = tokio::join!(actions.act(&all, sink, stop.clone()), growth);
+    assert_eq!((outcome.kind, outcome.deleted), (OutcomeKind::Done, Some(40_000)), "{}", outcome.says);
+    assert_eq!(size(&mut other).await, 160_000);
+
+    // Nineteen of twenty keys go: the table shrinks meanwhile, whenever the server gets to it.
+    let spec = target(&server.url(0), &[("a", "page:", false)]);
+    fill(&mut other, "cache:a:", 8_000).await;
+    let how = Clearing { pace: Pace::Full, ..Clearing::default() };
+    let (outcome, _) = act(&spec, plan_how(&spec, how).await.unwrap(), &StopFlag::default()).await;
+    assert_eq!((outcome.kind, outcome.deleted), (OutcomeKind::Done, Some(160_000)), "{}", outcome.says);
+    assert_eq!(size(&mut other).await, 8_000);
 }

@@ -2,6 +2,8 @@
 //! Knows Redis and the model; keeps no list of all keys, and sends no command that holds others up.
 
 mod guard;
+mod lanes;
+mod nodes;
 mod pace;
 mod preview;
 mod probe;
@@ -13,6 +15,7 @@ mod wire;
 mod words;
 
 pub(super) use guard::Guard;
+pub(super) use nodes::Holder;
 pub(super) use preview::Preview;
 pub(super) use probe::{Probe, ping_for_ever};
 pub(super) use server::{Facts, Server};

@@ -12,8 +12,10 @@ use super::server::{ask, key, number, refused, scanned, text};
 
 /// Time a look may take.
 const BUDGET: Duration = Duration::from_millis(50);
-/// Keys asked for at once.
-const BATCH: u32 = 500;
+/// Keys asked for at once: others wait for each such turn of the server.
+const BATCH: u32 = 100;
+/// Keys looked into at once.
+const FEW: usize = 10;
 /// Keys whose type, expiry and size are read.
 const LOOKED_INTO: usize = 50;
 
@@ -90,32 +92,54 @@ impl Preview {
         Ok(preview)
     }
 
+    /// Takes in what was seen on another server of the same cluster.
+    pub(in crate::actions) fn join(&mut self, other: Self) {
+        self.seen += other.seen;
+        self.matched += other.matched;
+        self.total += other.total;
+        self.whole &= other.whole;
+        self.pace = self.pace.min(other.pace);
+        if self.examples.is_empty() {
+            let Self { seen, matched, whole, total, pace, .. } = *self;
+            *self = Self { seen, matched, whole, total, pace, ..other };
+        }
+    }
+
     async fn look_into(
         &mut self,
         connection: &mut MultiplexedConnection,
         keys: &[Vec<u8>],
     ) -> Result<(), String> {
-        let mut pipeline = redis::pipe();
-        for key in keys {
-            pipeline.cmd("TYPE").arg(key);
-            pipeline.cmd("PTTL").arg(key);
-            pipeline.cmd("MEMORY").arg("USAGE").arg(key);
+        let (mut types, mut sizes, mut idle) = (BTreeMap::new(), Vec::new(), Vec::new());
+        for few in keys.chunks(FEW) {
+            let mut pipeline = redis::pipe();
+            for key in few {
+                // None of these counts as a use of the key.
+                pipeline.cmd("TYPE").arg(key);
+                pipeline.cmd("PTTL").arg(key);
+                pipeline.cmd("MEMORY").arg("USAGE").arg(key);
+                pipeline.cmd("OBJECT").arg("IDLETIME").arg(key);
+            }
+            let values = ask(connection, &pipeline).await?;
+            self.count(&values, &mut types, &mut sizes, &mut idle);
         }
-        // None of these counts as a use of the key.
-        for key in keys {
-            pipeline.cmd("OBJECT").arg("IDLETIME").arg(key);
-        }
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let values = ask(connection, &pipeline).await?;
-        let (mut types, mut sizes) = (BTreeMap::<String, u64>::new(), Vec::new());
-        let (values, idle) = values.split_at(keys.len() * 3);
-        let mut idle: Vec<_> = idle.iter().filter_map(number).map(|it| it as f64).collect();
         idle.sort_unstable_by(f64::total_cmp);
         self.idle = idle.first().zip(idle.last()).map(|(a, z)| (*a, idle[idle.len() / 2], *z));
-        for values in values.chunks(3) {
-            let [kind, ttl, size] = values else { continue };
+        self.types = types.into_iter().collect();
+        self.types.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+        self.mean_bytes = (!sizes.is_empty()).then(|| sizes.iter().sum::<f64>() / sizes.len() as f64);
+        Ok(())
+    }
+
+    fn count(
+        &mut self,
+        values: &[Value],
+        types: &mut BTreeMap<String, u64>,
+        sizes: &mut Vec<f64>,
+        idle: &mut Vec<f64>,
+    ) {
+        for values in values.chunks(4) {
+            let [kind, ttl, size, unused] = values else { continue };
             // Refused or gone in between: then nothing is said of it.
             let kind = text(kind);
             if !kind.is_empty() && kind != "none" {
@@ -130,14 +154,9 @@ impl Preview {
                 }
                 _ => {}
             }
-            if let Some(size) = number(size) {
-                sizes.push(size as f64);
-            }
+            sizes.extend(number(size).map(|it| it as f64));
+            idle.extend(number(unused).map(|it| it as f64));
         }
-        self.types = types.into_iter().collect();
-        self.types.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-        self.mean_bytes = (!sizes.is_empty()).then(|| sizes.iter().sum::<f64>() / sizes.len() as f64);
-        Ok(())
     }
 
     /// Keys that would go, and how far off that may be (19 times of 20).

@@ -11,9 +11,9 @@ use crate::model::Timestamp;
 
 /// How to reach the server.
 pub(in crate::actions) struct Server {
-    client: Client,
-    endpoint: String,
-    timeout: Duration,
+    pub(super) client: Client,
+    pub(super) endpoint: String,
+    pub(super) timeout: Duration,
 }
 
 impl Server {
@@ -110,7 +110,8 @@ pub(super) fn refused(values: &[Value]) -> Option<String> {
             "MISCONF" => {
                 "it refuses writes because its last snapshot failed: see its log and its disk".into()
             }
-            "MOVED" | "ASK" | "CLUSTERDOWN" => "it is a member of a cluster, which is not cleared".into(),
+            "MOVED" | "ASK" => "its slots are being moved to another master: clear again afterwards".into(),
+            "CLUSTERDOWN" => "a part of the cluster is down".into(),
             "OOM" => "it is out of memory and refuses the command".into(),
             "NOAUTH" => "it wants a password: set it in the url".into(),
             "LOADING" => "it is loading its data".into(),
@@ -120,6 +121,7 @@ pub(super) fn refused(values: &[Value]) -> Option<String> {
 }
 
 /// What must be known before anything is touched.
+#[derive(Clone)]
 pub(in crate::actions) struct Facts {
     /// Changes with every start of the server.
     pub run_id: String,
@@ -133,6 +135,10 @@ pub(in crate::actions) struct Facts {
     pub appends: bool,
     /// The major version of Redis it is compatible with; 0 when it does not tell.
     pub major: u32,
+    /// A member of a cluster: others hold the rest of the keys.
+    pub cluster: bool,
+    /// Servers these are the facts of.
+    pub masters: u64,
     /// It remembers how often keys are used, not when they last were.
     pub forgets_when: bool,
     user: String,
@@ -142,7 +148,7 @@ impl Facts {
     /// Reads them.
     ///
     /// # Errors
-    /// A sentence: not reachable, or nothing may be cleared there (a replica, loading, a cluster).
+    /// A sentence: not reachable, or nothing may be cleared there (a replica, loading).
     pub(in crate::actions) async fn read(connection: &mut MultiplexedConnection) -> Result<Self, String> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("INFO");
@@ -164,10 +170,8 @@ impl Facts {
         if field("loading") == "1" {
             return Err("it is loading its data".into());
         }
-        if [field("redis_mode"), field("server_mode")].contains(&"cluster") || field("cluster_enabled") == "1"
-        {
-            return Err("it is a member of a cluster: only a part of the namespace would go".into());
-        }
+        let cluster = [field("redis_mode"), field("server_mode")].contains(&"cluster")
+            || field("cluster_enabled") == "1";
         let micros = match time {
             Value::Array(parts) => match parts.as_slice() {
                 [seconds, micros] => number(seconds).zip(number(micros)).map(|(s, m)| s * 1_000_000 + m),
@@ -181,6 +185,8 @@ impl Facts {
             clock: Timestamp::from_micros(micros),
             keys: number(keys).and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
             replicas: field("connected_slaves").parse().unwrap_or(0),
+            cluster,
+            masters: 1,
             appends: field("aof_enabled") == "1",
             major: field("redis_version").split('.').next().and_then(|it| it.parse().ok()).unwrap_or(0),
             forgets_when: field("maxmemory_policy").contains("lfu"),

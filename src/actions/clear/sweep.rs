@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::super::StopFlag;
 use super::guard::Guard;
+use super::lanes::{Lanes, Sent, Step};
 use super::pace::Course;
 use super::probe::Probe;
 use super::server::{key, number, refused, scanned};
@@ -20,7 +21,7 @@ const LOOKED_AGAIN: u64 = 200_000;
 /// Keys looked at once more at least, in a larger one.
 const SAMPLE: u64 = 20_000;
 /// Keys asked for at once in the second look.
-const LOOK: u32 = 250;
+const LOOK: u32 = 100;
 /// From one look at what holds a sweep to the next; and how many looks before it goes on as slowly as it
 /// can (ten seconds of slow answers), or gives up (a minute of anything else).
 const HELD: Duration = Duration::from_millis(50);
@@ -74,8 +75,10 @@ pub(in crate::actions) struct Sweep {
     pub pattern: String,
     /// How fast, which keys, and what becomes of them.
     pub how: Clearing,
-    /// Keys in the database when it began.
+    /// Keys on this server when it began.
     pub keys: u64,
+    /// Which of how many servers this is, from 0.
+    pub part: (usize, usize),
     /// What others feel.
     pub probe: Probe,
     /// The operator's hold on it.
@@ -87,32 +90,102 @@ pub(in crate::actions) struct Sweep {
 impl Sweep {
     /// Sweeps, then looks once more. `tally` holds what was done, however it ends.
     pub(in crate::actions) fn run(&mut self, wire: &mut Wire, tally: &mut Tally) -> End {
+        let begun = tally.deleted;
         let swept = match wire.baseline() {
-            Ok(baseline) => self.sweep(wire, &mut Course::new(self.how.pace, baseline), tally),
+            Ok(baseline) => self.sweep(wire, baseline, tally),
             Err(why) => Err(End::Broke(why)),
         };
-        match swept.and_then(|()| if self.leaves_some() { Ok(()) } else { self.look_again(wire, tally) }) {
+        match swept
+            .and_then(|()| if self.leaves_some() { Ok(()) } else { self.look_again(wire, begun, tally) })
+        {
             Ok(()) => End::Finished,
             Err(end) => end,
         }
     }
 
-    fn sweep(&mut self, wire: &mut Wire, course: &mut Course, tally: &mut Tally) -> Result<(), End> {
+    fn sweep(&mut self, wire: &mut Wire, baseline: Duration, tally: &mut Tally) -> Result<(), End> {
+        let mut course = Course::new(self.how.pace, baseline);
+        // Keys that are asked for their age need an answer of their own in between.
+        let mut lanes = match self.how.older_than {
+            Some(_) => Lanes::new(1),
+            None => Lanes::over(self.keys, course.trips()),
+        };
+        let understood = self.walk(wire, &mut course, &mut lanes, baseline, tally)?;
+        if !understood {
+            let mut one = Lanes::new(1);
+            self.walk(wire, &mut course, &mut one, baseline, tally)?;
+        }
+        Ok(())
+    }
+
+    /// Walks all lanes to their ends; `false` where the server's cursors are not understood. Whatever was
+    /// sent is answered before it returns, or the connection is broken.
+    fn walk(
+        &mut self,
+        wire: &mut Wire,
+        course: &mut Course,
+        lanes: &mut Lanes,
+        baseline: Duration,
+        tally: &mut Tally,
+    ) -> Result<bool, End> {
+        let walked = self.lanes(wire, course, lanes, baseline, tally);
+        while let Some(sent) = lanes.on_the_way.pop_front() {
+            let refusal = removed(wire, sent.doomed, tally).map_err(End::Broke)?;
+            if sent.lane.is_some() {
+                wire.answer().map_err(End::Broke)?;
+            }
+            if let (Ok(_), Some(why)) = (&walked, refusal) {
+                return Err(End::Broke(why));
+            }
+        }
+        walked
+    }
+
+    fn lanes(
+        &mut self,
+        wire: &mut Wire,
+        course: &mut Course,
+        lanes: &mut Lanes,
+        baseline: Duration,
+        tally: &mut Tally,
+    ) -> Result<bool, End> {
         let chance = RandomState::new();
-        let (mut cursor, mut bits, mut doomed) = (0_u64, 0_u32, 0_u64);
-        loop {
-            self.hold(tally)?;
-            course.set(if self.stop.is_hurried() { Pace::Full } else { self.how.pace });
-            let began = Instant::now();
-            // What was found last goes in the same write as the question for more.
-            self.scan(wire, cursor, course.keys());
-            wire.send().map_err(End::Broke)?;
-            removed(wire, doomed, tally).map_err(End::Broke)?;
-            let answer = wire.answer().map_err(End::Broke)?;
-            let (next, keys) = keys_of(&answer)?;
+        let mut answered = Instant::now();
+        for (lane, cursor) in lanes.begins().into_iter().enumerate() {
+            self.send(wire, lanes, course, 0, Some((lane, cursor)))?;
+        }
+        while let Some(sent) = lanes.on_the_way.pop_front() {
+            let refusal = removed(wire, sent.doomed, tally).map_err(End::Broke)?;
+            let answer = sent.lane.map(|_| wire.answer()).transpose().map_err(End::Broke)?;
+            if let Some(why) = refusal {
+                return Err(End::Broke(why));
+            }
+            let (Some(lane), Some(answer)) = (sent.lane, answer) else { continue };
+            // The server begins a batch when it has come, and the one before it is done.
+            let before = std::mem::replace(&mut answered, Instant::now());
+            let took = if sent.at > before {
+                answered.duration_since(sent.at).saturating_sub(baseline)
+            } else {
+                answered.duration_since(before)
+            };
+            let (cursor, keys) = keys_of(&answer)?;
             // The server matched the pattern already; the literal prefix has the last word.
             let mine: Vec<_> = keys.iter().filter_map(key).filter(|name| self.guard.allows(name)).collect();
             let mine = self.old_enough(wire, mine)?;
+            let step = lanes.step(lane, cursor);
+            if step == Step::Strange {
+                return Ok(false);
+            }
+            let (part, parts) = self.part;
+            tally.share = tally.share.max((part as f64 + lanes.share()) / parts as f64);
+            tally.braked = course.is_braked();
+            (self.report)(tally);
+            self.hold(tally)?;
+            course.set(if self.stop.is_hurried() { Pace::Full } else { self.how.pace });
+            let rest = course.after(took, sent.keys, &self.probe, Instant::now());
+            if !rest.is_zero() {
+                std::thread::sleep(rest);
+            }
             for name in &mine {
                 match self.how.way {
                     Way::Expire { over_ms } => {
@@ -123,27 +196,34 @@ impl Sweep {
                     Way::Remove | Way::Renew => wire.put(&[b"UNLINK", name]),
                 }
             }
-            doomed = mine.len() as u64;
+            let doomed = mine.len() as u64;
             tally.matched += doomed;
-            cursor = next;
-            bits = bits.max(u64::BITS - cursor.leading_zeros());
-            tally.share = tally.share.max(if cursor == 0 { 1.0 } else { walked(cursor, bits) });
-            tally.braked = course.is_braked();
-            (self.report)(tally);
-            if cursor == 0 {
-                break;
-            }
-            let now = Instant::now();
-            let rest = course.after(now.duration_since(began), &self.probe, now);
-            if !rest.is_zero() {
-                std::thread::sleep(rest);
-                course.rested(now.elapsed());
+            tally.in_doubt += doomed;
+            match step {
+                // What was found goes in the same write as the question for more.
+                Step::On(cursor) => self.send(wire, lanes, course, doomed, Some((lane, cursor)))?,
+                _ if doomed > 0 => self.send(wire, lanes, course, doomed, None)?,
+                _ => {}
             }
         }
-        if doomed > 0 {
-            wire.send().map_err(End::Broke)?;
-            removed(wire, doomed, tally).map_err(End::Broke)?;
+        Ok(true)
+    }
+
+    fn send(
+        &self,
+        wire: &mut Wire,
+        lanes: &mut Lanes,
+        course: &Course,
+        doomed: u64,
+        next: Option<(usize, u64)>,
+    ) -> Result<(), End> {
+        let keys = course.keys();
+        if let Some((_, cursor)) = next {
+            self.scan(wire, cursor, keys);
         }
+        let at = Instant::now();
+        wire.send().map_err(End::Broke)?;
+        lanes.on_the_way.push_back(Sent { doomed, lane: next.map(|(lane, _)| lane), keys, at });
         Ok(())
     }
 
@@ -192,11 +272,12 @@ impl Sweep {
     }
 
     /// Counts what came meanwhile: SCAN promises only what was there all the time.
-    fn look_again(&mut self, wire: &mut Wire, tally: &mut Tally) -> Result<(), End> {
-        let left = self.keys.saturating_sub(tally.deleted);
+    fn look_again(&mut self, wire: &mut Wire, begun: u64, tally: &mut Tally) -> Result<(), End> {
+        let before = tally.back.unwrap_or_default();
+        let left = self.keys.saturating_sub(tally.deleted - begun);
         let enough = if left <= LOOKED_AGAIN { u64::MAX } else { (left / 50).max(SAMPLE) };
         let (mut cursor, mut seen, mut found) = (0_u64, 0, 0);
-        tally.back = Some(Back::default());
+        tally.back = Some(before);
         loop {
             self.hold(tally)?;
             self.scan(wire, cursor, LOOK);
@@ -207,12 +288,12 @@ impl Sweep {
             seen += u64::from(LOOK);
             cursor = next;
             let whole = cursor == 0;
-            tally.back = Some(Back { keys: found, among: (!whole).then_some(seen) });
+            let among = if whole { before.among } else { Some(before.among.unwrap_or(0) + seen) };
+            tally.back = Some(Back { keys: before.keys + found, among });
             (self.report)(tally);
             if whole || seen >= enough {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_micros(200));
         }
     }
 
@@ -257,34 +338,14 @@ fn keys_of(answer: &Value) -> Result<(u64, &[Value]), End> {
 }
 
 /// Counts what the server removed, answer by answer: each tells of one key. One UNLINK a key costs no
-/// more than many at once, and works wherever keys live.
-fn removed(wire: &mut Wire, asked: u64, tally: &mut Tally) -> Result<(), String> {
+/// more than many at once, and works wherever keys live. The first refusal, in words.
+fn removed(wire: &mut Wire, asked: u64, tally: &mut Tally) -> Result<Option<String>, String> {
     let mut first = None;
-    tally.in_doubt = asked;
     for _ in 0..asked {
         let value = wire.answer()?;
         tally.in_doubt -= 1;
         tally.deleted += number(&value).and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
         first = first.or_else(|| refused(std::slice::from_ref(&value)));
     }
-    first.map_or(Ok(()), Err)
-}
-
-/// Share of the hash table before this cursor: cursors count up in their reversed bits.
-fn walked(cursor: u64, bits: u32) -> f64 {
-    let reversed = cursor.reverse_bits() >> (u64::BITS - bits.max(1));
-    reversed as f64 / f64::from(bits).exp2()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_tells_how_far_it_has_come() {
-        // The cursors of a table of eight: 0 4 2 6 1 5 3 7.
-        let shares: Vec<_> = [4, 2, 6, 1, 5, 3, 7].map(|cursor| walked(cursor, 3)).into();
-        assert!(shares.windows(2).all(|pair| pair[0] < pair[1]), "{shares:?}");
-        assert!((shares[3] - 0.5).abs() < 1e-9);
-    }
+    Ok(first)
 }

@@ -56,8 +56,8 @@ pub(in crate::actions) fn lines(namespace: &Namespace, how: &Clearing, preview: 
     if let Some(mean) = preview.mean_bytes {
         lines.push(PlanLine::new("frees", &format!("about {}", bytes(mean * keys as f64))));
     }
-    // The pace of an unhurried look, or half of it.
-    let share = if how.pace == Pace::Full { 1.0 } else { 0.5 };
+    // A gentle clear goes about as fast as a look, and what it removes costs a little more.
+    let share = if how.pace == Pace::Full { 1.4 } else { 0.9 };
     let takes = preview.total as f64 / (preview.pace.max(1.0) * share);
     let pace = if how.pace == Pace::Full { "at full pace, which others feel" } else { "at a gentle pace" };
     let takes = format!("about {} {pace}; it can be paused and stopped", span(takes.max(0.01)));
@@ -93,6 +93,9 @@ pub(in crate::actions) fn warnings(guard: &Guard, facts: &Facts, preview: &Previ
     }
     for spared in guard.spared_within() {
         warn(&format!("keys that begin with {spared} are protected and stay"));
+    }
+    if facts.masters > 1 {
+        warn(&format!("its keys lie on {} masters, which are cleared one after another", facts.masters));
     }
     if facts.replicas > 0 {
         warn(&format!("{} replicas follow every removal", facts.replicas));
