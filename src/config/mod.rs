@@ -4,6 +4,7 @@ mod discover;
 mod document;
 mod error;
 mod load;
+mod metrics_map;
 mod show;
 mod spec;
 mod statement;

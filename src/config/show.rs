@@ -132,6 +132,13 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
     if let Some(statement) = &target.statement {
         list.add("statement", quoted(statement));
     }
+    if let Some(preset) = &target.preset {
+        list.add("preset", quoted(preset));
+    }
+    if !target.metrics.is_empty() {
+        let each: Vec<_> = target.metrics.iter().map(|(key, it)| format!("{key} = {}", quoted(it))).collect();
+        list.add("metrics", format!("{{ {} }}", each.join(", ")));
+    }
     if let Some(log) = &target.log {
         list.add("log", quoted(&log.display().to_string()));
     }

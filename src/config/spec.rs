@@ -137,6 +137,10 @@ pub struct TargetSpec {
     pub group: Option<String>,
     /// Which of a Prometheus server's series are meant: label matchers without their braces.
     pub select: Option<String>,
+    /// Whose metrics a page holds (prometheus).
+    pub preset: Option<String>,
+    /// Which metrics answer which question, key and selector, over the preset's (prometheus).
+    pub metrics: Vec<(String, String)>,
     /// Limits of this target, over the general ones.
     pub thresholds: Thresholds,
     /// Line of the file on which the target begins.
@@ -159,6 +163,8 @@ impl TargetSpec {
             namespaces: Vec::new(),
             queues: Vec::new(),
             log: None,
+            preset: None,
+            metrics: Vec::new(),
             prefix: None,
             statement: None,
             schema: None,

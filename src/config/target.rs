@@ -9,6 +9,7 @@ use toml::de::DeTable;
 use super::document::{Document, Section};
 use super::error::instead;
 use super::load::Known;
+use super::metrics_map::metrics;
 use super::statement::one_select;
 use super::thresholds_file::thresholds;
 use super::{Secret, TargetSpec};
@@ -45,6 +46,7 @@ fn takes(kind: &str) -> Takes {
         kind if QUEUE_KINDS.contains(&kind) => (&["queues"], REDIS, false),
         "haproxy" => (&[], &["http://", "https://", "unix:", "tcp://"], false),
         "nginx" => (&["log"], &["http://", "https://"], false),
+        "prometheus" => (&["preset", "metrics"], &["http://", "https://"], false),
         _ => (&[], &[""], false),
     };
     Takes { keys, schemes, finds_itself }
@@ -63,6 +65,7 @@ fn owner(key: &str) -> Option<&'static str> {
         "log" => Some("nginx"),
         "group" => Some("machines: host, ssh and node_exporter"),
         "select" | "group_by" => Some("prometheus_hosts"),
+        "preset" | "metrics" => Some("prometheus"),
         "url" | "url_env" | "url_file" => Some("targets other than host, which is this machine"),
         _ => None,
     }
@@ -151,6 +154,9 @@ pub(super) fn target(
         if let Some((text, _)) = doc.text(&at, key) {
             *(if key == "select" { &mut spec.select } else { &mut spec.group }) = Some(text);
         }
+    }
+    if takes.keys.contains(&"metrics") {
+        metrics(doc, &at, span, &mut spec);
     }
     if takes.keys.contains(&"namespace") {
         namespaces(doc, &at, &mut spec);

@@ -30,6 +30,11 @@ fn judge(view: &View<'_>, target: &Target, backend: &ProxyBackend) -> Assessment
             it = point_at_worst(it, target, backend);
         }
     }
+    if let (true, Some((healthy, members))) =
+        (backend.servers.is_empty(), backend.healthy.zip(backend.members).filter(|(_, members)| *members > 0))
+    {
+        return by_number(it, says, healthy, members);
+    }
     let wanted: Vec<&ProxyServer> =
         backend.servers.iter().filter(|server| server.state != ServerState::Maintenance).collect();
     let down: Vec<&ProxyServer> =
@@ -53,6 +58,22 @@ fn judge(view: &View<'_>, target: &Target, backend: &ProxyBackend) -> Assessment
     let share = (!wanted.is_empty()).then(|| down.len() as f64 / wanted.len() as f64);
     let lost = rates.and_then(lost);
     it.used(share, None, lost).says(says.join("; "))
+}
+
+/// Servers that are told by number only.
+fn by_number(it: Assessment, mut says: Vec<String>, healthy: u64, members: u64) -> Assessment {
+    let down = members.saturating_sub(healthy);
+    let it = match (down, down * 2 >= members) {
+        (0, _) => it,
+        (_, true) => it.at_least(Severity::Critical).hold(Duration::ZERO),
+        (_, false) => it.at_least(Severity::Warning).hold(Duration::ZERO),
+    };
+    says.push(if down > 0 {
+        format!("{down} of {members} servers are down or taken out of the balance")
+    } else {
+        format!("{healthy} of {members} up")
+    });
+    it.used(Some(down as f64 / members as f64), None, None).says(says.join("; "))
 }
 
 /// `web2 is down (L4CON Connection refused), 1 of 2`.

@@ -13,6 +13,7 @@ mod host;
 mod ids;
 mod intent;
 mod lock;
+mod metrics;
 mod plan;
 mod pooler;
 mod proxy;
@@ -42,11 +43,12 @@ pub use host::{
 pub use ids::{BackendKey, IdError, Namespace, PlanId, TargetId};
 pub use intent::Intent;
 pub use lock::{Freed, Lock};
+pub use metrics::{METRIC_KEYS, METRIC_LABELS, METRIC_PRESETS, MetricSelector};
 pub use plan::{
     Actor, Confirm, Gentler, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
 };
 pub use pooler::{Pool, PooledClient, PoolerSample};
-pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState};
+pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState, WaitTotal};
 pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SQL_QUEUE_KINDS, SharedCounts};
 pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};
 pub use resource::Resource;

@@ -58,8 +58,26 @@ pub struct ProxyBackend {
     pub in_flight: u64,
     /// Its queue is told even where no server has a limit.
     pub sees_queue: bool,
+    /// What its requests waited, where somebody measures each of them from the proxy to the app.
+    pub waits: Option<WaitTotal>,
+    /// Mean time of an answer lately, ms, where it is told of the pool and not of its servers.
+    pub response_time_ms: Option<u64>,
+    /// How many servers it has, where they are told by number and not by name.
+    pub members: Option<u64>,
+    /// How many of these are well.
+    pub healthy: Option<u64>,
     /// Its servers.
     pub servers: Vec<ProxyServer>,
+}
+
+/// Waits added up, ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WaitTotal {
+    /// Seconds.
+    pub seconds: f64,
+    /// Requests that waited so long together.
+    pub requests: u64,
 }
 
 /// One server behind a proxy.

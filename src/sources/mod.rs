@@ -11,6 +11,7 @@ mod heads;
 pub mod host;
 mod laravel;
 mod machine_lines;
+pub mod mapped_metrics;
 pub mod nginx;
 mod node_exporter;
 mod node_metrics;
@@ -65,4 +66,5 @@ pub const KINDS: &[Kind] = &[
     sql_queue::PGMQ,
     haproxy::KIND,
     nginx::KIND,
+    mapped_metrics::KIND,
 ];

@@ -23,6 +23,7 @@ mod postgres_prepared;
 mod postgres_source;
 mod postgres_upkeep;
 mod postgres_versions;
+mod prometheus;
 mod pty;
 mod queue_cost;
 mod queue_detect;

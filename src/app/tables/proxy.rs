@@ -6,7 +6,7 @@ use crate::model::{ProxyBackend, ProxyServer, Resource, ServerState, Severity};
 use crate::store::{ProxyRates, Target};
 
 /// Kinds that are proxies.
-pub const PROXIES: &[&str] = &["haproxy", "nginx"];
+pub const PROXIES: &[&str] = &["haproxy", "nginx", "prometheus"];
 
 const COLUMNS: &[Column] = &[
     col("BACKEND", 22, false, 0),
@@ -64,6 +64,8 @@ fn group(app: &App, target: &Target, backend: &ProxyBackend) -> (Severity, Vec<R
         Cell::None,
     ];
     cells.extend(rates(own));
+    cells.push(Cell::maybe(backend.response_time_ms, |ms| Cell::Millis(ms as f64)));
+    cells.push(Cell::None);
     let mut rows = vec![row(RowKey::Target(id.clone()), worst, cells)];
     let mut servers: Vec<(Severity, &ProxyServer)> =
         backend.servers.iter().map(|server| (server_severity(server), server)).collect();

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::View;
-use crate::model::{HostSample, Listener, ProxySample, ProxyServer, SafeText, Sample};
+use crate::model::{HostSample, Listener, ProxySample, ProxyServer, SafeText, Sample, ServerState};
 use crate::store::Target;
 
 /// What the kernel tells of a backend's servers, together.
@@ -122,8 +122,16 @@ fn requests(proxy: &Target, sample: &ProxySample, address: &SafeText) -> f64 {
     let mut rate = 0.0;
     for backend in &sample.backends {
         for server in backend.servers.iter().filter(|server| server.address.as_ref() == Some(address)) {
-            let row = rows.get(&format!("{}/{}", backend.name, server.name));
-            rate += row.and_then(|row| row.requests).unwrap_or(0.0);
+            // A proxy that counts its pools only sends each server an even share.
+            let uncounted = backend.requests > 0 && backend.servers.iter().all(|it| it.requests == 0);
+            rate += if uncounted {
+                let all = rows.get(backend.name.as_str()).and_then(|row| row.requests).unwrap_or(0.0);
+                let open = backend.servers.iter().filter(|it| it.state != ServerState::Down).count();
+                all / open.max(1) as f64
+            } else {
+                let row = rows.get(&format!("{}/{}", backend.name, server.name));
+                row.and_then(|row| row.requests).unwrap_or(0.0)
+            };
         }
     }
     rate

@@ -14,6 +14,7 @@ use super::{Assessment, View};
 use crate::model::words::span;
 use crate::model::{
     Culprit, ProxyBackend, ProxySample, ProxyServer, Resource, SafeText, Sample, ServerState, Severity,
+    TargetId,
 };
 use crate::store::Target;
 
@@ -33,6 +34,9 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     let blind: Vec<&ProxyServer> = taking.iter().copied().filter(|server| server.limit.is_none()).collect();
     let accept = accept_queue(view, target, sample, &taking);
     let unseen: Vec<&ProxyServer> = blind.iter().copied().filter(|server| !accept.covers(server)).collect();
+    if let Some(it) = by_the_app(view, target, backend, &row) {
+        return it;
+    }
     if backend.servers.is_empty() && !backend.sees_queue {
         return it
             .unknown("cannot be known: this proxy has no queue of its own and does not tell its servers");
@@ -88,12 +92,40 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
         let name = SafeText::new(&format!("{}/{}", backend.name, fullest.name));
         it = it.culprit(Culprit::Server { name, status: fullest.status.clone() });
     }
-    if unseen.is_empty() {
+    if backend.servers.is_empty() {
+        it.says(says + "; what waits at its servers cannot be seen")
+    } else if unseen.is_empty() {
         it.says(says)
     } else {
         let more = format!("; what waits at {} cannot be seen (no maxconn there)", names(&unseen));
         it.says(says + &more)
     }
+}
+
+/// The wait as somebody measures it for every request, the way from the proxy to the app included. It is
+/// one number for all hiding places, so nothing is added to it.
+fn by_the_app(
+    view: &View<'_>,
+    target: &Target,
+    backend: &ProxyBackend,
+    row: &TargetId,
+) -> Option<Assessment> {
+    let now = backend.waits?;
+    let before = target.recent().find_map(|sample| match sample {
+        Sample::Proxy(proxy) => proxy.backends.iter().find(|it| it.name == backend.name)?.waits,
+        _ => None,
+    })?;
+    let it =
+        Assessment::new("requests_wait", Resource::RequestQueue, row.clone()).hold(Duration::from_secs(2));
+    let requests = now.requests.checked_sub(before.requests)?;
+    let limits = view.limits(Resource::RequestQueue, row);
+    if requests == 0 {
+        return Some(it.measured(0.0, limits).says("no requests".to_owned()));
+    }
+    let mean = (now.seconds - before.seconds).max(0.0) / requests as f64 * 1e3;
+    let says =
+        format!("{} from the proxy to the app, as measured there for {requests} requests", millis(mean));
+    Some(it.measured(mean, limits).says(says))
 }
 
 /// Where a request waits, ms; `None` where it cannot be seen.

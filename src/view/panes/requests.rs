@@ -54,6 +54,12 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
     let servers = || backend.servers.iter().filter(|server| !server.backup);
     let up =
         servers().filter(|server| matches!(server.state, ServerState::Up | ServerState::Unchecked)).count();
+    // Some proxies tell their servers by number only, some not at all.
+    let up = match (servers().count(), backend.healthy.zip(backend.members)) {
+        (0, None) => "-".to_owned(),
+        (0, Some((healthy, members))) => format!("{healthy}/{members} up"),
+        (all, _) => format!("{up}/{all} up"),
+    };
     let failed = rates.and_then(|rates| rates.errors_5xx);
     let requests = rates.and_then(|rates| rates.requests);
     let pace = |rate: f64| {
@@ -64,7 +70,7 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
         .weigh(wait.map(|ms| ms / 50.0))
         .field(format::maybe(wait, format::millis), scene.severity(Resource::RequestQueue, &id))
         .plain(counted(Some(backend.queue as f64), "wait"))
-        .field(format!("{up}/{} up", servers().count()), scene.severity(Resource::ProxyBackends, &id))
+        .field(up, scene.severity(Resource::ProxyBackends, &id))
         .plain(format::maybe(requests, format::rate))
         .plain(format!("{} 5xx", format::maybe(failed, format::share)))
         .note(wait.is_none().then(|| "wait cannot be seen".to_owned()))
