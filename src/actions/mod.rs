@@ -9,12 +9,15 @@ mod postgres_actions;
 mod postgres_look;
 mod postgres_plan;
 mod rollback_prepared;
+mod server_look;
+mod set_server;
 mod terminate_backend;
 
 pub use action::{Action, ProgressSink, StopFlag};
 pub use clear_namespace::RedisActions;
 pub use plan_id::plan_id;
 pub use postgres_actions::PostgresActions;
+pub use set_server::HaproxyActions;
 
 use crate::config::TargetSpec;
 
@@ -25,4 +28,5 @@ pub type MakeAction = fn(&TargetSpec) -> Result<Box<dyn Action>, String>;
 pub const ACTIONS: &[(&str, MakeAction)] = &[
     ("postgres", |spec| Ok(Box::new(PostgresActions::new(spec)))),
     ("redis", |spec| Ok(Box::new(RedisActions::new(spec)))),
+    ("haproxy", |spec| Ok(Box::new(HaproxyActions::new(spec)))),
 ];

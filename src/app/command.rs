@@ -67,6 +67,14 @@ pub enum Command {
     Cancel,
     /// Clear a namespace.
     Clear,
+    /// Drain the selected server behind a proxy.
+    Drain,
+    /// Bring it back.
+    Ready,
+    /// Take it out, its checks too.
+    Maintenance,
+    /// Give it another weight.
+    Weight,
     /// Mark a deploy.
     MarkDeploy,
     /// Explain the selected statement.
@@ -126,6 +134,10 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Terminate, "terminate", &["K"], "end the selected session (on the overview: the root blocker)", "end session", None),
     row(C::Cancel, "cancel", &["C"], "cancel the selected session's statement", "cancel stmt", None),
     row(C::Clear, "clear", &["X"], "clear a cache namespace", "clear cache", Some("NAMESPACE")),
+    row(C::Drain, "drain", &["D"], "drain the selected server behind a HAProxy", "drain", None),
+    row(C::Ready, "ready", &["R"], "bring the selected server back", "bring back", None),
+    row(C::Maintenance, "maint", &[], "take the selected server out, its checks too", "", None),
+    row(C::Weight, "weight", &[], "give the selected server another weight", "", Some("WEIGHT")),
     row(C::MarkDeploy, "mark-deploy", &["M"], "mark a deploy", "mark deploy", Some("LABEL")),
     row(C::Explain, "explain", &["E"], "explain the selected statement: how it would be run", "explain", None),
     row(C::Acknowledge, "acknowledge", &["A"], "acknowledge the verdict: it stays, without ringing", "", None),

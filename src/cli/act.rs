@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
-use super::args::{ClearArgs, Consent, Global, KillArgs, MarkArgs};
+use super::args::{ClearArgs, Consent, Global, KillArgs, MarkArgs, ServerArgs};
 use super::end::{End, Fail, say};
 use super::plan_text::{print_plan, show_progress};
 use super::run::{config, env, quiet_config, runtime};
@@ -14,7 +14,8 @@ use super::signal;
 use crate::config::{Config, find};
 use crate::journal::{Author, Journal, actor};
 use crate::model::{
-    BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText, TargetId, Way,
+    BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText, ServerChange,
+    TargetId, Way,
 };
 use crate::shell::clock;
 use crate::shell::perform::{Hands, StopFlag};
@@ -97,6 +98,31 @@ fn namespace(config: &Config, args: &ClearArgs) -> Result<Intent, Refusal> {
     let older_than = args.older_than.map(|it| it.as_secs());
     let how = Clearing { pace: args.pace.into(), way, only_type: args.only_type.clone(), older_than };
     Ok(Intent::ClearNamespace { target: args.target.clone(), namespace: namespace.clone(), how })
+}
+
+/// Drains, takes out, brings back or weighs a server behind a proxy.
+pub(super) fn server(global: &Global, args: &ServerArgs) -> Result<End, Fail> {
+    let config = config(global)?;
+    let hands = hands(&config);
+    let to = match (args.ready, args.drain, args.weight) {
+        (true, ..) => ServerChange::Ready,
+        (_, true, _) => ServerChange::Drain,
+        (.., Some(weight)) => ServerChange::Weight(weight),
+        (.., None) => ServerChange::Maintenance,
+    };
+    let intent = match args.server.split_once('/') {
+        Some((backend, server)) => Ok(Intent::SetServer {
+            target: args.target.clone(),
+            backend: backend.to_owned(),
+            server: server.to_owned(),
+            to,
+        }),
+        None => Err(Refusal::refused("name the server as BACKEND/SERVER, such as app/web1")),
+    };
+    let runtime = runtime()?;
+    let end = runtime.block_on(perform(&hands, intent, args.consent));
+    runtime.shutdown_background();
+    end
 }
 
 /// Marks a deploy: nothing is asked, for it is made for scripts and touches no target.
@@ -266,6 +292,9 @@ fn told(outcome: &Outcome, plan: Option<&Plan>) -> Value {
                 if let Some(keys) = outcome.expiring {
                     add("expiring", keys.into());
                 }
+            }
+            Intent::SetServer { backend, server, .. } => {
+                add("server", SafeText::new(&format!("{backend}/{server}")).as_str().into());
             }
             Intent::MarkDeploy { label, .. } => {
                 add("id", outcome.mark.clone().into());

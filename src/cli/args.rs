@@ -59,6 +59,8 @@ pub enum Verb {
     Clear(ClearArgs),
     /// How PostgreSQL would run a statement; nothing is run
     Explain(ExplainArgs),
+    /// Drain a server behind a HAProxy, take it out, bring it back, or weigh it
+    Server(ServerArgs),
     /// Mark a deploy; made for deploy scripts
     Mark(MarkArgs),
     /// Print what was done: intents, outcomes and deploy marks
@@ -229,6 +231,32 @@ pub struct ExplainArgs {
     /// How to print.
     #[command(flatten)]
     pub form: Form,
+}
+
+/// `server`.
+#[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("to").required(true).args(["ready", "drain", "maint", "weight"]))]
+pub struct ServerArgs {
+    /// The server, as BACKEND/SERVER
+    pub server: String,
+    /// The HAProxy; its url must lead to a runtime socket of level admin
+    #[arg(long, value_name = "T", value_parser = target)]
+    pub target: TargetId,
+    /// Bring it back: its share of requests, its checks
+    #[arg(long)]
+    pub ready: bool,
+    /// No new requests; what it has it may finish
+    #[arg(long)]
+    pub drain: bool,
+    /// Take it out, its health checks too
+    #[arg(long)]
+    pub maint: bool,
+    /// Give it this weight, 0 to 256
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=256))]
+    pub weight: Option<u16>,
+    /// Asking and printing.
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 /// `mark`.

@@ -54,6 +54,7 @@ fn carry_out(verb: Verb, global: &Global) -> Result<End, Fail> {
         Verb::Kill(args) => act::kill(global, &args),
         Verb::Clear(args) => act::clear(global, &args),
         Verb::Explain(args) => explain::run(global, &args),
+        Verb::Server(args) => act::server(global, &args),
         Verb::Mark(args) => act::mark(global, &args),
         Verb::Journal(args) => journal::run(global, &args),
         Verb::Doctor(form) => doctor::run(global, form),

@@ -2,9 +2,13 @@
 //! look that a poll and a plan both start from. Shared by sources and actions, so that both are bound by
 //! the same limits and see the same. Knows config and model; changes nothing on a server.
 
+mod haproxy_csv;
+mod haproxy_door;
 mod postgres;
 mod postgres_activity;
 mod postgres_error;
 
+pub use haproxy_csv::{Row as HaproxyRow, Table as HaproxyTable};
+pub use haproxy_door::{HaproxyDoor, MOST as HAPROXY_MOST};
 pub use postgres::PostgresDial;
 pub use postgres_activity::{Activity as PostgresActivity, text as postgres_text, time as postgres_time};

@@ -43,6 +43,17 @@ pub enum Intent {
         #[serde(default)]
         how: Clearing,
     },
+    /// Change how much one server behind a proxy gets.
+    SetServer {
+        /// The proxy.
+        target: TargetId,
+        /// The server's backend.
+        backend: String,
+        /// Its name in there.
+        server: String,
+        /// What becomes of it.
+        to: ServerChange,
+    },
     /// Write down that a deploy happens now.
     MarkDeploy {
         /// `v8.1.2`.
@@ -50,6 +61,33 @@ pub enum Intent {
         /// Free text.
         note: String,
     },
+}
+
+/// What becomes of one server behind a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServerChange {
+    /// It takes its share again.
+    Ready,
+    /// No new requests; what it has it may finish.
+    Drain,
+    /// Taken out, its checks too.
+    Maintenance,
+    /// This weight, 0 to 256.
+    Weight(u16),
+}
+
+impl ServerChange {
+    /// As the command line writes it.
+    #[must_use]
+    pub fn flag(self) -> String {
+        match self {
+            Self::Ready => "--ready".into(),
+            Self::Drain => "--drain".into(),
+            Self::Maintenance => "--maint".into(),
+            Self::Weight(weight) => format!("--weight {weight}"),
+        }
+    }
 }
 
 impl Intent {
@@ -61,6 +99,7 @@ impl Intent {
             Self::CancelBackend { .. } => "cancel_backend",
             Self::RollbackPrepared { .. } => "rollback_prepared",
             Self::ClearNamespace { .. } => "clear_namespace",
+            Self::SetServer { .. } => "set_server",
             Self::MarkDeploy { .. } => "mark_deploy",
         }
     }
@@ -72,6 +111,7 @@ impl Intent {
             Self::TerminateBackend { target, .. }
             | Self::CancelBackend { target, .. }
             | Self::RollbackPrepared { target, .. }
+            | Self::SetServer { target, .. }
             | Self::ClearNamespace { target, .. } => Some(target),
             Self::MarkDeploy { .. } => None,
         }
@@ -95,6 +135,10 @@ impl Intent {
             }
             Self::ClearNamespace { target, namespace, how } => {
                 format!("warroom clear {} --target {target}{}", shell_word(&namespace.name), how.flags())
+            }
+            Self::SetServer { target, backend, server, to } => {
+                let server = shell_word(&format!("{backend}/{server}"));
+                format!("warroom server {server} --target {target} {}", to.flag())
             }
             Self::MarkDeploy { label, .. } => format!("warroom mark {}", shell_word(label)),
         }

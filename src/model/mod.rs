@@ -41,7 +41,7 @@ pub use host::{
     Paging, Pressure, Tcp,
 };
 pub use ids::{BackendKey, IdError, Namespace, PlanId, TargetId};
-pub use intent::Intent;
+pub use intent::{Intent, ServerChange};
 pub use lock::{Freed, Lock};
 pub use metrics::{METRIC_KEYS, METRIC_LABELS, METRIC_PRESETS, MetricSelector};
 pub use plan::{

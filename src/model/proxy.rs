@@ -24,6 +24,8 @@ pub struct ProxyProcess {
     pub version: SafeText,
     /// Process id; a change means a reload.
     pub pid: u32,
+    /// What the way it was asked permits: `user`, `operator`, `admin`; where that is told.
+    pub level: Option<SafeText>,
     /// Seconds since it started.
     pub uptime: u64,
     /// Share of time with nothing to do, 0 to 1.

@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod fleet;
 mod haproxy;
+mod haproxy_actions;
 mod host;
 mod incidents;
 mod journal;

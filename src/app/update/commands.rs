@@ -1,6 +1,8 @@
 //! Every command, carried out: from a key, from a list or from the palette.
 
-use super::{DONE, Done, confirm, explain, menu, moves, palette, prompt, settle, targeting, tell, travel};
+use super::{
+    DONE, Done, confirm, explain, menu, moves, palette, prompt, servers, settle, targeting, tell, travel,
+};
 use crate::app::{
     App, Cell, Command, Effect, Input, LabAsk, MenuItem, Overlay, Pick, Place, RowKey, Tab, about, detail,
     table,
@@ -67,6 +69,14 @@ pub(super) fn run(app: &mut App, command: Command, argument: Option<&str>) -> Do
             confirm::open(app, intent)
         }
         Command::Clear => clear(app, argument),
+        Command::Drain | Command::Ready | Command::Maintenance => {
+            let intent = servers::intent(app, command)?;
+            confirm::open(app, intent)
+        }
+        Command::Weight => {
+            let intent = servers::weigh(app, argument)?;
+            confirm::open(app, intent)
+        }
         Command::MarkDeploy => {
             if let Some(text) = argument {
                 let intent = prompt::deploy(text)?;
@@ -222,6 +232,7 @@ fn actions(app: &mut App) -> Done {
         Some(Tab::Locks | Tab::Sessions) => vec![Command::Terminate, Command::Cancel, Command::Explain],
         Some(Tab::Statements) => vec![Command::Explain],
         Some(Tab::Caches | Tab::Namespaces) => vec![Command::Clear],
+        Some(Tab::Backends) => vec![Command::Drain, Command::Ready, Command::Maintenance, Command::Fix],
         Some(_) => vec![Command::Fix],
     };
     if tab.is_some() {

@@ -51,6 +51,18 @@ pub fn hints(app: &App) -> Vec<Hint> {
         Place::Zoom(_, Tab::Statements) => {
             &[C::Explain, C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::Palette]
         }
+        Place::Zoom(_, Tab::Backends) => &[
+            C::Drain,
+            C::Ready,
+            C::Drill,
+            C::Filter,
+            C::Sort,
+            C::Back,
+            C::Help,
+            C::Fix,
+            C::Actions,
+            C::Palette,
+        ],
         Place::Zoom(..) => {
             &[C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::MarkDeploy, C::Palette]
         }

@@ -12,6 +12,7 @@ mod menu;
 mod moves;
 mod palette;
 mod prompt;
+mod servers;
 mod settle;
 mod targeting;
 mod tell;

@@ -1,6 +1,6 @@
 //! What an acting command would hit here, by exact identity, or why there is nothing to hit.
 
-use super::moves;
+use super::{moves, servers};
 use crate::app::{App, Command, Place, RowKey, Tab, table};
 use crate::model::{BackendKey, Culprit, ExplainAsk, ExplainOf, Intent, Namespace, Resource, TargetId};
 
@@ -12,6 +12,10 @@ pub fn why_not(app: &App, command: Command) -> Option<String> {
             | Command::Terminate
             | Command::Cancel
             | Command::Clear
+            | Command::Drain
+            | Command::Ready
+            | Command::Maintenance
+            | Command::Weight
             | Command::MarkDeploy
             | Command::LabBreak
             | Command::LabHeal
@@ -25,6 +29,8 @@ pub fn why_not(app: &App, command: Command) -> Option<String> {
         Command::Terminate => terminate(app).err(),
         Command::Cancel => cancel(app).err(),
         Command::Clear => namespaces(app).err(),
+        Command::Drain | Command::Ready | Command::Maintenance => servers::intent(app, command).err(),
+        Command::Weight => servers::selected(app).err(),
         Command::Explain => explain(app).err(),
         Command::Acknowledge if app.past.is_some() => Some("this is the past: L goes back to now".into()),
         Command::Acknowledge => {

@@ -4,8 +4,8 @@ use tokio::time::Instant;
 
 use super::doctor::doctor;
 use super::parse;
-use super::socket::{Door, MOST};
 use crate::config::TargetSpec;
+use crate::dial::{HAPROXY_MOST, HaproxyDoor};
 use crate::model::{Millis, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
@@ -29,14 +29,14 @@ fn page(text: &str) -> Result<WebPage, String> {
     if !url.path().contains(";csv") {
         url.set_path(&format!("{};csv", url.path()));
     }
-    let most_mb = MOST >> 20;
+    let most_mb = HAPROXY_MOST >> 20;
     WebPage::new(url, Hints { login: " (`stats auth`)", not_found: "is this the `stats uri`?", most_mb })
 }
 
 /// How its statistics are reached.
 pub(super) enum Way {
     Page(WebPage),
-    Door(Door),
+    Door(HaproxyDoor),
 }
 
 impl Way {
@@ -51,7 +51,7 @@ impl Way {
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return if path.starts_with('/') {
-                Ok(Self::Door(Door::Unix(path.to_owned())))
+                Ok(Self::Door(HaproxyDoor::Unix(path.to_owned())))
             } else {
                 Err(format!("url: the path of the socket must begin with a slash, not {path:?}"))
             };
@@ -62,7 +62,7 @@ impl Way {
                 .rsplit_once(':')
                 .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
             return if legal {
-                Ok(Self::Door(Door::Tcp(address.to_owned())))
+                Ok(Self::Door(HaproxyDoor::Tcp(address.to_owned())))
             } else {
                 Err(format!("url: {} has no port; write tcp://host:port", url.without_credentials()))
             };
@@ -79,7 +79,7 @@ impl Way {
     pub(super) async fn sample(&self) -> Result<ProxySample, PollError> {
         let answer = match self {
             Self::Page(page) => page.get().await?,
-            Self::Door(door) => door.ask("show info;show stat").await?,
+            Self::Door(door) => door.ask("show cli level;show info;show stat").await?,
         };
         parse::sample(&answer).map_err(|what| {
             let kind = if answer.trim_start().starts_with("Permission denied") {

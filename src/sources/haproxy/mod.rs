@@ -2,10 +2,8 @@
 //!
 //! Knows HAProxy's words; must not know limits, verdicts or other targets. Sends `show` commands only.
 
-mod csv;
 mod doctor;
 mod haproxy_source;
 mod parse;
-mod socket;
 
 pub use haproxy_source::{HaproxySource, KIND};

@@ -1,10 +1,12 @@
 //! HAProxy's statistics, as the proxy question's sample. Pure.
 
-use super::csv::{Row, Table};
+use crate::dial::{HaproxyRow as Row, HaproxyTable as Table};
 use crate::model::{Missing, ProxyBackend, ProxyProcess, ProxySample, ProxyServer, SafeText, ServerState};
 
 /// Most servers told of, over all backends.
 const MOST_SERVERS: usize = 5_000;
+/// What a socket may permit.
+const LEVELS: [&str; 3] = ["user", "operator", "admin"];
 /// Values of the column `type`.
 const BACKEND: u64 = 1;
 const SERVER: u64 = 2;
@@ -154,6 +156,8 @@ fn process(info: &str) -> Option<ProxyProcess> {
     Some(ProxyProcess {
         version: SafeText::new(field("Version").unwrap_or_default().split('-').next().unwrap_or_default()),
         pid: field("Pid")?.parse().ok()?,
+        // The answer to `show cli level` stands before all else.
+        level: info.lines().next().map(str::trim).filter(|it| LEVELS.contains(it)).map(SafeText::new),
         uptime: number("Uptime_sec").unwrap_or(0),
         idle: number("Idle_pct").map(|percent| percent as f64 / 100.0),
         connections: number("CurrConns").unwrap_or(0),

@@ -113,6 +113,7 @@ const fn title(intent: &Intent) -> &'static str {
         Intent::CancelBackend { .. } => "Cancel a statement",
         Intent::RollbackPrepared { .. } => "Roll back a prepared transaction",
         Intent::ClearNamespace { .. } => "Clear a namespace",
+        Intent::SetServer { .. } => "Change a server behind the proxy",
         Intent::MarkDeploy { .. } => "Mark a deploy",
     }
 }
@@ -133,6 +134,14 @@ fn journal(intent: &Intent, scene: &Scene<'_>) -> String {
         }
         Intent::ClearNamespace { namespace, .. } => {
             format!("clear {} ({}*)", namespace.name, namespace.prefix)
+        }
+        Intent::SetServer { backend, server, to, .. } => {
+            format!(
+                "{} {}/{}",
+                to.flag().trim_start_matches('-'),
+                SafeText::new(backend),
+                SafeText::new(server)
+            )
         }
         Intent::MarkDeploy { label, .. } => format!("mark deploy {label}"),
     }

@@ -9,5 +9,6 @@ mod explain;
 mod keymap;
 mod palette;
 mod places;
+mod servers;
 mod time;
 mod world;

@@ -8,20 +8,32 @@ use tokio::net::{TcpStream, UnixStream};
 use crate::model::{PollError, PollErrorKind};
 
 /// Longest answer taken: a proxy with tens of thousands of servers stays below it.
-pub(super) const MOST: usize = 32 << 20;
+pub const MOST: usize = 32 << 20;
 
 /// Where the runtime interface listens.
 #[derive(Clone, Debug)]
-pub(super) enum Door {
+pub enum HaproxyDoor {
     /// A socket in the file system.
     Unix(String),
     /// `host:port`.
     Tcp(String),
 }
 
-impl Door {
-    /// Sends `commands` (joined by `;`, nothing but `show`) and reads the answer to its end.
-    pub(super) async fn ask(&self, commands: &str) -> Result<String, PollError> {
+impl HaproxyDoor {
+    /// The door that a url leads to: `unix:/path` or `tcp://host:port`; `None` for any other.
+    #[must_use]
+    pub fn of_url(url: &str) -> Option<Self> {
+        if let Some(path) = url.strip_prefix("unix:") {
+            return Some(Self::Unix(path.strip_prefix("//").unwrap_or(path).to_owned()));
+        }
+        url.strip_prefix("tcp://").map(|address| Self::Tcp(address.trim_end_matches('/').to_owned()))
+    }
+
+    /// Sends `commands` (joined by `;`) and reads the answer to its end. A source sends `show` commands only.
+    ///
+    /// # Errors
+    /// Nobody listens there, the socket may not be opened, or it broke off.
+    pub async fn ask(&self, commands: &str) -> Result<String, PollError> {
         match self {
             Self::Unix(path) => {
                 let stream = UnixStream::connect(path).await.map_err(|error| refused(path, &error))?;

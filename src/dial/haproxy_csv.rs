@@ -4,27 +4,28 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// The rows after a header line. Quotes stand only around fields that hold a comma, a quote or a line break.
-pub(super) struct Table<'t> {
+pub struct Table<'t> {
     columns: HashMap<&'t str, usize>,
     rest: &'t str,
 }
 
 /// One row.
-pub(super) struct Row<'r, 't> {
+pub struct Row<'r, 't> {
     columns: &'r HashMap<&'t str, usize>,
     fields: Vec<Cow<'t, str>>,
 }
 
 impl<'t> Table<'t> {
     /// Takes `text` from its header, which starts with `# `, on; `None` without one.
-    pub(super) fn new(text: &'t str) -> Option<Self> {
+    #[must_use]
+    pub fn new(text: &'t str) -> Option<Self> {
         let (header, rest) = text.split_once('\n')?;
         let names = header.trim_end().strip_prefix("# ")?.split(',');
         Some(Self { columns: names.enumerate().map(|(at, name)| (name, at)).collect(), rest })
     }
 
     /// Calls `each` with every row; an empty line ends the table.
-    pub(super) fn rows(&self, mut each: impl FnMut(&Row<'_, 't>)) {
+    pub fn rows(&self, mut each: impl FnMut(&Row<'_, 't>)) {
         let mut rest = self.rest;
         let mut row = Row { columns: &self.columns, fields: Vec::with_capacity(self.columns.len()) };
         while !rest.is_empty() && !rest.starts_with(['\n', '\r']) {
@@ -37,13 +38,15 @@ impl<'t> Table<'t> {
 
 impl Row<'_, '_> {
     /// The field under this name; `None` when there is no such column or it does not apply.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
         let field = self.fields.get(*self.columns.get(name)?)?;
         (!field.is_empty()).then_some(field.as_ref())
     }
 
     /// The field as a number; `None` also where something else stands there (`-1` for never).
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u64> {
         self.text(name)?.parse().ok()
     }
 }

@@ -1,0 +1,314 @@
+//! How much one server behind a HAProxy gets: drained, taken out, brought back, weighed. Over the runtime
+//! socket, on one connection a command.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::server_look::{Look, Standing};
+use super::{Action, ProgressSink, StopFlag, plan_id};
+use crate::config::TargetSpec;
+use crate::dial::HaproxyDoor;
+use crate::journal::Intended;
+use crate::model::{
+    Confirm, Gentler, Intent, Outcome, OutcomeKind, Plan, PlanLine, Refusal, SafeText, ServerChange,
+    StepResult, TargetId,
+};
+
+/// What is wanted of which server.
+#[derive(Clone, Copy)]
+struct Wish<'i> {
+    backend: &'i str,
+    server: &'i str,
+    to: ServerChange,
+}
+
+/// How long the change is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What can be done to the servers of one HAProxy.
+pub struct HaproxyActions {
+    target: TargetId,
+    door: Option<HaproxyDoor>,
+    patience: Duration,
+}
+
+impl HaproxyActions {
+    /// Connects at the first plan. A url that leads to no runtime socket makes every plan a refusal.
+    #[must_use]
+    pub fn new(spec: &TargetSpec) -> Self {
+        let door = spec.url.as_ref().and_then(|url| HaproxyDoor::of_url(url.expose()));
+        Self { target: spec.id.clone(), door, patience: spec.timeout }
+    }
+
+    async fn ask(&self, commands: &str) -> Result<String, Refusal> {
+        let door = self.door.as_ref().ok_or_else(|| {
+            Refusal::refused(
+                "the statistics page can only be read: give the target the url of a runtime socket of level \
+                 admin (unix:/run/haproxy/admin.sock or tcp://host:port)",
+            )
+        })?;
+        match timeout(self.patience, door.ask(commands)).await {
+            Ok(answer) => answer.map_err(|error| Refusal::failed(&error.to_string())),
+            Err(_elapsed) => Err(Refusal::failed(&format!("no answer within {:.0?}", self.patience))),
+        }
+    }
+
+    /// A fresh look at one backend; a refusal where the socket's level permits no change.
+    async fn look(&self, backend: &str) -> Result<Look, Refusal> {
+        let level = self.ask("show cli level").await?;
+        let level = SafeText::new(level.trim());
+        if level.as_str() != "admin" {
+            return Err(Refusal::refused(&format!(
+                "the socket's level is {level}, which permits no change: set `level admin` on its `stats socket` line"
+            )));
+        }
+        let answer = self.ask("show info;show stat").await?;
+        Look::read(&answer, backend)
+            .ok_or_else(|| Refusal::refused(&format!("{} has no backend {backend:?}", self.target)))
+    }
+
+    async fn planned(&self, intent: &Intent) -> Result<Plan, Refusal> {
+        let wish = self.wish(intent)?;
+        let Wish { backend, server, to } = wish;
+        let look = self.look(backend).await?;
+        let one = look.find(server).ok_or_else(|| {
+            Refusal::refused(&format!("{backend} has no server {server:?} on {}", self.target))
+        })?;
+        if one.is(to) {
+            return Err(Refusal::nothing_to_do(&format!("{backend}/{server} is {} already", done(to))));
+        }
+        let left = look.takers_beside(server);
+        if takes_out(to) && one.takes() && left == 0 {
+            return Err(Refusal::refused(&format!(
+                "{server} is the last server of {backend} that takes requests: without it everybody gets 503; \
+                 bring another back first"
+            )));
+        }
+        Ok(self.plan_of(wish, &look, one, left))
+    }
+
+    /// What an intent wants, if it is meant for this proxy and can be said to it.
+    fn wish<'i>(&self, intent: &'i Intent) -> Result<Wish<'i>, Refusal> {
+        let Intent::SetServer { target, backend, server, to } = intent else {
+            return Err(Refusal::refused(&format!("a HAProxy cannot {}", intent.name())));
+        };
+        if *target != self.target {
+            return Err(Refusal::refused(&format!("meant for {target}, but this is {}", self.target)));
+        }
+        if !(legal(backend) && legal(server)) {
+            return Err(Refusal::refused("that is no name HAProxy gives to a backend or a server"));
+        }
+        if matches!(to, ServerChange::Weight(weight) if *weight > 256) {
+            return Err(Refusal::refused("a weight lies between 0 and 256"));
+        }
+        Ok(Wish { backend, server, to: *to })
+    }
+
+    fn intent(&self, wish: Wish<'_>, to: ServerChange) -> Intent {
+        let (backend, server) = (wish.backend.to_owned(), wish.server.to_owned());
+        Intent::SetServer { target: self.target.clone(), backend, server, to }
+    }
+
+    fn plan_of(&self, wish: Wish<'_>, look: &Look, one: &Standing, left: usize) -> Plan {
+        let Wish { backend, server, to } = wish;
+        let name = format!("{backend}/{server}");
+        let all = look.servers.len();
+        let back = self.intent(wish, one.back(to));
+        let takers = left + usize::from(!takes_out(to));
+        let lines = vec![
+            PlanLine::new("server", &format!("{name} at {}", one.address)),
+            PlanLine::new("state", &one.told()),
+            PlanLine::new("then", then(to)),
+            PlanLine::new("left", &format!("{takers} of {all} servers take new requests")),
+            PlanLine::new("lasts", "until HAProxy is reloaded, unless it keeps a server-state-file"),
+            PlanLine::new("undo", &back.command_line()),
+        ];
+        let mut warnings = Vec::new();
+        if takes_out(to) && one.takes() && left == 1 && all > 2 {
+            warnings.push(SafeText::new("one server alone is left: it gets the whole load"));
+        }
+        if to == ServerChange::Maintenance {
+            warnings
+                .push(SafeText::new("its health checks stop; those that hold its cookie are sent elsewhere"));
+        }
+        let verb = match to {
+            ServerChange::Ready => "bring it back".to_owned(),
+            ServerChange::Drain => "drain it".to_owned(),
+            ServerChange::Maintenance => "take it out".to_owned(),
+            ServerChange::Weight(weight) => format!("give it weight {weight}"),
+        };
+        Plan {
+            id: plan_id(look.at),
+            intent: self.intent(wish, to),
+            read_at: look.at,
+            title: SafeText::new(&format!("{} {name} on {}", heading(to), self.target)),
+            lines,
+            warnings,
+            gentler: (to == ServerChange::Maintenance).then(|| Gentler {
+                intent: Some(self.intent(wish, ServerChange::Drain)),
+                says: SafeText::new("only drain it: who holds its cookie may still come"),
+            }),
+            verb: SafeText::new(&verb),
+            confirm: if to == ServerChange::Maintenance { Confirm::Name(name) } else { Confirm::Key },
+            touches: 1,
+            frees: None,
+            identity: look.identity(one, left),
+        }
+    }
+
+    async fn carried_out(&self, plan: &Plan) -> Outcome {
+        let outcome = |kind, says: &str| Outcome::new(plan.id.clone(), kind, says);
+        let Wish { backend, server, to } = match self.wish(&plan.intent) {
+            Ok(wish) => wish,
+            Err(refusal) => return outcome(refusal.kind, refusal.says.as_str()),
+        };
+        // Planned anew: whoever else acted meanwhile, or a server that went down, changes what may be done.
+        let fresh = match self.planned(&plan.intent).await {
+            Ok(fresh) => fresh,
+            Err(refusal) => return outcome(refusal.kind, refusal.says.as_str()),
+        };
+        if fresh.identity != plan.identity {
+            return outcome(
+                OutcomeKind::Refused,
+                "it is not what it was when it was planned: nothing was done",
+            );
+        }
+        match self.ask(&command(backend, server, to)).await {
+            Ok(answer) if answer.trim().is_empty() => {}
+            Ok(answer) => {
+                let says = format!("HAProxy says: {}", SafeText::new(answer.trim()));
+                return outcome(OutcomeKind::Failed, &says);
+            }
+            Err(refusal) => {
+                let says = format!("unknown whether it was done ({}): look again", refusal.says);
+                return outcome(OutcomeKind::Failed, &says);
+            }
+        }
+        self.verified(plan, backend, server, to).await
+    }
+
+    async fn verified(&self, plan: &Plan, backend: &str, server: &str, to: ServerChange) -> Outcome {
+        let began = Instant::now();
+        let outcome = |kind, says: &str, step: StepResult| Outcome {
+            steps: vec![step],
+            ..Outcome::new(plan.id.clone(), kind, says)
+        };
+        loop {
+            let look = match self.look(backend).await {
+                Ok(look) => look,
+                Err(refusal) => {
+                    let says =
+                        format!("sent, but unknown whether it was done ({}): look again", refusal.says);
+                    return outcome(OutcomeKind::Failed, &says, StepResult::Failed(refusal.says));
+                }
+            };
+            let Some(one) = look.find(server) else {
+                let gone = SafeText::new("it is no longer there");
+                return outcome(
+                    OutcomeKind::Failed,
+                    "sent, but the server is gone",
+                    StepResult::AlreadyGone(gone),
+                );
+            };
+            if one.is(to) {
+                let takers = look.servers.iter().filter(|it| it.takes()).count();
+                let still = match one.in_flight {
+                    0 => String::new(),
+                    some if takes_out(to) => format!("; {some} requests still on it"),
+                    _ => String::new(),
+                };
+                let says = format!(
+                    "{backend}/{server} is {}{still}; {takers} of {} take new requests",
+                    done(to),
+                    look.servers.len()
+                );
+                return outcome(OutcomeKind::Done, &says, StepResult::Done(SafeText::new(&one.status)));
+            }
+            if began.elapsed() > PATIENCE {
+                let says = format!("told so, but {backend}/{server} is still {}", one.told());
+                return outcome(OutcomeKind::Failed, &says, StepResult::Failed(SafeText::new(&one.status)));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// A name as HAProxy allows it: nothing in it can end a command or begin another.
+fn legal(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
+}
+
+fn command(backend: &str, server: &str, to: ServerChange) -> String {
+    match to {
+        ServerChange::Ready => format!("set server {backend}/{server} state ready"),
+        ServerChange::Drain => format!("set server {backend}/{server} state drain"),
+        ServerChange::Maintenance => format!("set server {backend}/{server} state maint"),
+        ServerChange::Weight(weight) => format!("set server {backend}/{server} weight {weight}"),
+    }
+}
+
+const fn takes_out(to: ServerChange) -> bool {
+    matches!(to, ServerChange::Drain | ServerChange::Maintenance | ServerChange::Weight(0))
+}
+
+fn done(to: ServerChange) -> String {
+    match to {
+        ServerChange::Ready => "back".into(),
+        ServerChange::Drain => "drained".into(),
+        ServerChange::Maintenance => "taken out".into(),
+        ServerChange::Weight(weight) => format!("at weight {weight}"),
+    }
+}
+
+fn heading(to: ServerChange) -> String {
+    match to {
+        ServerChange::Ready => "Bring back".into(),
+        ServerChange::Drain => "Drain".into(),
+        ServerChange::Maintenance => "Take out".into(),
+        ServerChange::Weight(weight) => format!("Give weight {weight} to"),
+    }
+}
+
+const fn then(to: ServerChange) -> &'static str {
+    match to {
+        ServerChange::Ready => "it gets its share of new requests again, once its checks succeed",
+        ServerChange::Drain => "no new requests, but from those that hold its cookie; checks go on",
+        ServerChange::Maintenance => "nothing any more; what runs on it may finish",
+        ServerChange::Weight(0) => "no new requests, but from those that hold its cookie",
+        ServerChange::Weight(_) => "its share of new requests changes with its weight",
+    }
+}
+
+impl Action for HaproxyActions {
+    fn plan<'a>(
+        &'a self,
+        intent: &'a Intent,
+    ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>> {
+        Box::pin(self.planned(intent))
+    }
+
+    fn act<'a>(
+        &'a self,
+        intended: &'a Intended,
+        _progress: ProgressSink,
+        _stop: StopFlag,
+    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+        Box::pin(self.carried_out(intended.plan()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_can_carry_a_second_command() {
+        for bad in ["", "a b", "a;shutdown sessions server a/b", "a\nb", "a/b"] {
+            assert!(!legal(bad), "{bad:?} was taken");
+        }
+        assert!(legal("web-1.eu:80_a"));
+    }
+}
