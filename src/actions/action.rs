@@ -15,6 +15,12 @@ pub type ProgressSink = mpsc::Sender<Progress>;
 
 /// One thing warroom can do to a target.
 pub trait Action: Send + Sync {
+    /// Makes ready what may be out of reach once it is needed: a session on a server that fills up. Reads only;
+    /// called again and again while a console is open.
+    fn stand_ready<'a>(&'a self) -> Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Finds out, by reading only, what the intent would touch.
     fn plan<'a>(
         &'a self,

@@ -14,8 +14,8 @@ use crate::detect::blocking::Node;
 use crate::dial::{postgres_text, postgres_time};
 use crate::model::words::span;
 use crate::model::{
-    Backend, BackendKey, BackendState, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText,
-    StepResult, Timestamp,
+    Backend, BackendKey, BackendState, Confirm, Intent, NextStep, Outcome, OutcomeKind, Plan, Refusal,
+    SafeText, SeenSession, StepResult, Timestamp,
 };
 
 const CANCEL: &str = include_str!("sql/cancel_130.sql");
@@ -54,7 +54,7 @@ pub(super) async fn plan(
         confirm: Confirm::Key,
         touches: 1,
         frees: Some(u64::from(freed.in_all)),
-        identity: look.identity(backend),
+        identity: SeenSession { statement: Some(query_start), ..look.seen(at, backend, true) }.to_string(),
     })
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn act(
         }
         Ok(Err(error)) if error.as_database_error().is_some() => {
             actions.keep(connection);
-            return outcome(OutcomeKind::Failed, &actions.words(&error));
+            return outcome(OutcomeKind::Failed, &actions.signal_words(&error));
         }
         Ok(Err(error)) => return outcome(OutcomeKind::Failed, &unknown(&actions.words(&error))),
         Err(_elapsed) => return outcome(OutcomeKind::Failed, &unknown("no answer in time")),
@@ -188,5 +188,12 @@ fn report(plan: &Plan, key: BackendKey, ended: &Ended, freed: u64, waited: usize
             (OutcomeKind::Failed, says, StepResult::Failed(SafeText::new("the statement still runs")))
         }
     };
-    Outcome { steps: vec![step], freed: Some(freed), ..Outcome::new(plan.id.clone(), kind, &says) }
+    let next = match (ended, plan.intent.target()) {
+        (Err(_), Some(target)) => Some(NextStep {
+            intent: Some(Intent::TerminateBackend { target: target.clone(), backends: vec![key] }),
+            says: SafeText::new("end the session instead"),
+        }),
+        _ => None,
+    };
+    Outcome { steps: vec![step], freed: Some(freed), next, ..Outcome::new(plan.id.clone(), kind, &says) }
 }

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
+use tokio::sync::Mutex as Turn;
 use tokio::time::timeout;
 
 use super::postgres_look::Look;
@@ -15,7 +17,9 @@ use crate::config::TargetSpec;
 use crate::detect::blocking::Node;
 use crate::dial::PostgresDial;
 use crate::journal::Intended;
-use crate::model::{BackendKey, Intent, Outcome, OutcomeKind, Plan, Refusal, TargetId};
+use crate::model::{
+    BackendKey, Intent, Outcome, OutcomeKind, Plan, PollError, PollErrorKind, Refusal, TargetId,
+};
 
 /// What can be done to one PostgreSQL server.
 pub struct PostgresActions {
@@ -23,6 +27,8 @@ pub struct PostgresActions {
     pub(super) dial: Result<PostgresDial, String>,
     pub(super) patience: Duration,
     held: Mutex<Option<PgConnection>>,
+    /// Whoever uses the kept session has the turn: nobody opens a second one meanwhile.
+    turn: Turn<()>,
 }
 
 impl PostgresActions {
@@ -34,15 +40,34 @@ impl PostgresActions {
             dial: PostgresDial::new(spec),
             patience: spec.timeout,
             held: Mutex::new(None),
+            turn: Turn::default(),
         }
     }
 
-    /// Opens the session, so that it is there when the server has no slot left.
+    /// Opens the session, or sees that it still lives: it is to be there when the server has no slot left.
     ///
     /// # Errors
     /// What the server or the network said.
     pub async fn open(&self) -> Result<(), Refusal> {
-        self.look(&[]).await.map(|(_, connection)| self.keep(connection))
+        let _turn = self.turn.lock().await;
+        let dial = self.dial.as_ref().map_err(|why| Refusal::failed(why))?;
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let opened = async {
+            if let Some(mut connection) = held
+                && connection.ping().await.is_ok()
+            {
+                return Ok(connection);
+            }
+            dial.connect().await
+        };
+        match timeout(self.patience, opened).await {
+            Ok(Ok(connection)) => {
+                self.keep(connection);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.no_session(&error, &[])),
+            Err(_elapsed) => Err(self.silent()),
+        }
     }
 
     /// The sessions whose end frees most, from a fresh look.
@@ -50,6 +75,7 @@ impl PostgresActions {
     /// # Errors
     /// Nobody waits, or what blocks is not a session that can be ended.
     pub async fn root_blocker(&self) -> Result<Vec<BackendKey>, Refusal> {
+        let _turn = self.turn.lock().await;
         let (look, connection) = self.look(&[]).await?;
         self.keep(connection);
         if look.forest.waiters == 0 {
@@ -78,6 +104,7 @@ impl PostgresActions {
     /// # Errors
     /// One of them is not there, or the server could not be asked.
     pub async fn backends(&self, pids: &[i32]) -> Result<Vec<BackendKey>, Refusal> {
+        let _turn = self.turn.lock().await;
         let (look, connection) = self.look(&[]).await?;
         self.keep(connection);
         let key =
@@ -96,6 +123,7 @@ impl PostgresActions {
     /// # Errors
     /// There is none, or the server could not be asked.
     pub async fn prepared(&self, gid: &str) -> Result<Intent, Refusal> {
+        let _turn = self.turn.lock().await;
         rollback_prepared::find(self, gid).await
     }
 
@@ -130,16 +158,50 @@ impl PostgresActions {
         };
         match timeout(self.patience, asked).await {
             Ok(Ok(looked)) => Ok(looked),
-            Ok(Err(error)) => Err(Refusal::failed(&error.to_string())),
-            Err(_elapsed) => {
-                Err(Refusal::failed(&format!("{} gave no answer within {:.0?}", dial.place(), self.patience)))
-            }
+            Ok(Err(error)) => Err(self.no_session(&error, keys)),
+            Err(_elapsed) => Err(self.silent()),
         }
+    }
+
+    /// Why there is no session to ask on; of a full server, what can be done about these all the same.
+    fn no_session(&self, error: &PollError, keys: &[BackendKey]) -> Refusal {
+        if error.kind != PollErrorKind::Exhausted {
+            return Refusal::failed(&error.to_string());
+        }
+        let (place, role) =
+            self.dial.as_ref().map_or(("the server", "warroom"), |dial| (dial.place(), dial.role()));
+        let end = match keys {
+            [one] => format!("select pg_terminate_backend({})", one.pid),
+            _ => "select pg_terminate_backend(pid)".to_owned(),
+        };
+        Refusal::failed(&format!(
+            "{place} has no slot left and no session of ours was open there: a superuser still gets in on the \
+             reserved slots and can run {end}; from version 16 on, reserved_connections and grant \
+             pg_use_reserved_connections to {role} keep a slot for us"
+        ))
+    }
+
+    fn silent(&self) -> Refusal {
+        let place = self.dial.as_ref().map_or("the server", PostgresDial::place);
+        Refusal::failed(&format!("{place} gave no answer within {:.0?}", self.patience))
     }
 
     /// Keeps a session for the next time.
     pub(super) fn keep(&self, connection: PgConnection) {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
+    }
+
+    /// What the server said to a signal: the mend of a missing right is another than for reading.
+    pub(super) fn signal_words(&self, error: &sqlx::Error) -> String {
+        let database = error.as_database_error();
+        if database.and_then(sqlx::error::DatabaseError::code).is_none_or(|code| code != "42501") {
+            return self.words(error);
+        }
+        let role = self.dial.as_ref().map_or("the role", PostgresDial::role);
+        format!(
+            "{} (42501): grant pg_signal_backend to {role}, and have a superuser end what a superuser owns",
+            database.map_or("not allowed", |it| it.message())
+        )
     }
 
     /// What an error on an open session means, in words.
@@ -157,11 +219,16 @@ impl PostgresActions {
 }
 
 impl Action for PostgresActions {
+    fn stand_ready<'a>(&'a self) -> Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>> {
+        Box::pin(self.open())
+    }
+
     fn plan<'a>(
         &'a self,
         intent: &'a Intent,
     ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>> {
         Box::pin(async move {
+            let _turn = self.turn.lock().await;
             match intent {
                 Intent::TerminateBackend { target, backends } => {
                     self.check_target(target)?;
@@ -187,6 +254,7 @@ impl Action for PostgresActions {
         _stop: StopFlag,
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
         Box::pin(async move {
+            let _turn = self.turn.lock().await;
             let plan = intended.plan();
             let refused = |says: &str| Outcome::new(plan.id.clone(), OutcomeKind::Refused, says);
             if plan.intent.target() != Some(&self.target) {

@@ -7,7 +7,9 @@ use sqlx::{Error, Row as _};
 
 use crate::detect::blocking::{Forest, Node};
 use crate::dial::{PostgresActivity, postgres_text, postgres_time};
-use crate::model::{Backend, BackendKey, PreparedTransaction, Refusal, SafeText, Timestamp};
+use crate::model::{
+    Backend, BackendKey, BackendState, PreparedTransaction, Refusal, SafeText, SeenSession, Timestamp,
+};
 
 const SESSIONS: &str = include_str!("sql/sessions_130.sql");
 const HOLDS: &str = include_str!("sql/holds_130.sql");
@@ -120,18 +122,23 @@ impl Look {
         }
     }
 
-    /// What must not change between the dialog and the act.
-    pub(super) fn identity(&self, backend: &Backend) -> String {
-        let micros = |at: Option<Timestamp>| at.map_or(0, Timestamp::as_micros);
-        let xact = self.closely.get(&backend.key).and_then(|closely| closely.xact_start);
-        format!(
-            "{}@{} x{} q{} {}",
-            backend.key.pid,
-            backend.key.started.as_micros(),
-            micros(xact),
-            micros(backend.query_start),
-            backend.state.word()
-        )
+    /// Whether ending it is more than ending an application's session: one of ours, or a superuser's.
+    pub(super) fn is_delicate(&self, backend: &Backend) -> bool {
+        backend.application_name.as_str().starts_with("warroom")
+            || self.closely.get(&backend.key).is_some_and(|closely| closely.of_superuser)
+    }
+
+    /// What must not change between the dialog and the act. `free`: whatever it does by then, it is meant.
+    pub(super) fn seen(&self, at: usize, backend: &Backend, free: bool) -> SeenSession {
+        let transaction = self.closely.get(&backend.key).and_then(|closely| closely.xact_start);
+        let holds_up = !self.forest.behind(&[Node::Backend(at)]).is_empty();
+        // A lock of the session outlives its transactions.
+        let bound = match backend.state {
+            BackendState::Active => holds_up,
+            BackendState::Idle => !holds_up,
+            _ => true,
+        };
+        SeenSession { key: backend.key, transaction, statement: None, bound: bound && !free }
     }
 
     /// The identities of who waits behind these, with the statement that waits.
@@ -164,16 +171,17 @@ impl Look {
         (waiters.len() - waiters.iter().filter(still).count()) as u64
     }
 
-    /// Who holds up what is still blocked: `migrate (pid 4302)`.
-    pub(super) fn next_root(&self) -> Option<SafeText> {
+    /// Who holds up what is still blocked: `migrate (pid 4302)`; with its identity, if it can be ended.
+    pub(super) fn next_root(&self) -> Option<(SafeText, Option<BackendKey>)> {
         let root = self.forest.roots.first()?;
         match root.nodes.first()? {
-            Node::Backend(at) => self
-                .activity
-                .backends
-                .get(*at)
-                .map(|one| SafeText::new(&format!("{} (pid {})", one.who(), one.key.pid))),
-            Node::Prepared(_) | Node::UnnamedPrepared => Some(SafeText::new("a prepared transaction")),
+            Node::Backend(at) => self.activity.backends.get(*at).map(|one| {
+                let key = (root.nodes.len() == 1 && one.is_client()).then_some(one.key);
+                (SafeText::new(&format!("{} (pid {})", one.who(), one.key.pid)), key)
+            }),
+            Node::Prepared(_) | Node::UnnamedPrepared => {
+                Some((SafeText::new("a prepared transaction"), None))
+            }
         }
     }
 }

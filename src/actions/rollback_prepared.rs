@@ -267,7 +267,7 @@ fn report(plan: &Plan, gid: &str, took: Duration, after: &Look, waiters: &[Waite
     let freed = after.freed(waiters);
     let rest = match (waiters.len() as u64 - freed, after.next_root()) {
         (0, _) | (_, None) => String::new(),
-        (_, Some(root)) => format!("; the rest waits behind {root}"),
+        (_, Some((root, _))) => format!("; the rest waits behind {root}"),
     };
     let on = match (waiters.len(), freed) {
         (0, _) => "nobody waited behind it".to_owned(),

@@ -13,8 +13,8 @@ use super::postgres_plan::{lines, warnings};
 use crate::detect::blocking::Node;
 use crate::model::words::{many, span};
 use crate::model::{
-    BackendKey, BackendState, Confirm, Gentler, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText,
-    StepResult,
+    Backend, BackendKey, BackendState, Confirm, Gentler, Intent, NextStep, Outcome, OutcomeKind, Plan,
+    Refusal, SafeText, SeenSession, StepResult, identity_change,
 };
 
 const TERMINATE: &str = include_str!("sql/terminate_130.sql");
@@ -82,15 +82,21 @@ pub(super) async fn plan(actions: &PostgresActions, keys: &[BackendKey]) -> Resu
         warnings,
         gentler,
         verb: SafeText::new(&if one { "end the session".into() } else { format!("end {what}") }),
-        confirm: if sessions.len() > BY_KEY {
+        confirm: if sessions.len() > BY_KEY || sessions.iter().any(|one| look.is_delicate(one)) {
             Confirm::Name(actions.target.to_string())
         } else {
             Confirm::Key
         },
         touches: sessions.len() as u64,
         frees: Some(u64::from(freed.in_all)),
-        identity: sessions.iter().map(|one| look.identity(one)).collect::<Vec<_>>().join("; "),
+        identity: identity(&look, &found),
     })
+}
+
+/// What must not change until the act. Of many that were marked each is meant whatever it does by then.
+fn identity(look: &Look, found: &[(usize, &Backend)]) -> String {
+    let free = found.len() > BY_KEY;
+    SeenSession::identity(&found.iter().map(|(at, one)| look.seen(*at, one, free)).collect::<Vec<_>>())
 }
 
 pub(super) async fn act(actions: &PostgresActions, plan: &Plan, keys: &[BackendKey]) -> Outcome {
@@ -106,6 +112,10 @@ pub(super) async fn act(actions: &PostgresActions, plan: &Plan, keys: &[BackendK
             .first()
             .map_or_else(|| Refusal::nothing_to_do("no session was named"), |key| before.absence(*key));
         return outcome(why.kind, why.says.as_str());
+    }
+    if let Some(why) = identity_change(&plan.identity, &identity(&before, &found)) {
+        actions.keep(connection);
+        return outcome(OutcomeKind::Refused, &format!("{why}: nothing was done"));
     }
     let nodes: Vec<Node> = found.iter().map(|(at, _)| Node::Backend(*at)).collect();
     let waiters = before.waiting_behind(&nodes);
@@ -157,7 +167,7 @@ async fn refused_by_server(
     error: &Error,
     mut connection: PgConnection,
 ) -> Outcome {
-    let words = actions.words(error);
+    let words = actions.signal_words(error);
     sleep(Duration::from_millis(200)).await;
     let Ok(Ok(there)) = timeout(PATIENCE, still_there(&mut connection, keys)).await else {
         return Outcome::new(plan.id.clone(), OutcomeKind::Failed, &unknown(&words));
@@ -266,7 +276,7 @@ fn report(
         let left = waiters.len() as u64 - freed;
         let rest = match (left, after.next_root()) {
             (0, _) | (_, None) => String::new(),
-            (_, Some(root)) => format!("; the rest waits behind {root}"),
+            (_, Some((root, _))) => format!("; the rest waits behind {root}"),
         };
         format!(
             "{freed} of {} that waited {} on{rest}",
@@ -287,5 +297,23 @@ fn report(
             ),
         )
     };
-    Outcome { steps, freed: Some(freed), ..Outcome::new(plan.id.clone(), kind, &says) }
+    let next = next(plan, there, after, waiters.len() as u64 > freed);
+    Outcome { steps, freed: Some(freed), next, ..Outcome::new(plan.id.clone(), kind, &says) }
+}
+
+/// What is left to do: the next in the way, or what helps where a signal does not.
+fn next(plan: &Plan, there: &[(i32, String)], after: &Look, some_wait: bool) -> Option<NextStep> {
+    if let Some((pid, _)) = there.first() {
+        let says = format!(
+            "pid {pid} has the signal and ends once the call it is in returns (a disk, an archive, a network \
+             mount); a SIGKILL would restart the whole server"
+        );
+        return Some(NextStep { intent: None, says: SafeText::new(&says) });
+    }
+    let (name, key) = after.next_root().filter(|_| some_wait)?;
+    let target = plan.intent.target()?.clone();
+    Some(NextStep {
+        intent: Some(Intent::TerminateBackend { target, backends: vec![key?] }),
+        says: SafeText::new(&format!("end the next in the way, {name}")),
+    })
 }

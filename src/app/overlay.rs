@@ -90,6 +90,8 @@ pub struct Confirming {
     pub plan: Option<Plan>,
     /// How it must be confirmed, the environment's rule laid over the plan's.
     pub confirm: Confirm,
+    /// How many waited behind it when this came up, where it would free anybody.
+    pub waited: u64,
     /// When the plan first stood on the screen: `y` counts from [`Confirming::ARM`] later.
     pub shown_at: Option<Timestamp>,
     /// What is typed, where a name must be.

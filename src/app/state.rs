@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Frame, History, Overlay, Viewpoint};
 use crate::config::{ConfirmRule, Environment};
 use crate::detect::{Judge, Judgement};
-use crate::model::{Actor, Namespace, PlanId, SafeText, Severity, TargetId, Timestamp};
+use crate::model::{Actor, BackendKey, Namespace, PlanId, SafeText, Severity, TargetId, Timestamp};
 use crate::store::Store;
 
 /// Everything there is to know: a pure function of this draws the screen.
@@ -47,6 +47,21 @@ pub struct Told {
     pub announced: Option<(Severity, String)>,
     /// Acts seen to begin, with their titles, and whether their end was told; bounded.
     pub acts: VecDeque<(PlanId, SafeText, bool)>,
+    /// The sessions ended last, for a while: who started them may be back at once.
+    pub ended: Option<Ended>,
+}
+
+/// Sessions that were ended from here.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// On which server.
+    pub target: TargetId,
+    /// What their clients call themselves.
+    pub names: Vec<SafeText>,
+    /// Every session that was there then: none of them came back.
+    pub known: Vec<BackendKey>,
+    /// When they were ended.
+    pub at: Timestamp,
 }
 
 /// Running numbers.

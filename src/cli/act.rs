@@ -202,10 +202,8 @@ async fn ask(hands: &Hands, intent: &Intent, mut plan: Plan) -> Result<Plan, Ref
             return Err(Refusal::refused("not confirmed: nothing was done"));
         }
         let fresh = hands.plan(intent).await?;
-        if fresh.identity == plan.identity {
-            return Ok(fresh);
-        }
-        say("It has changed meanwhile; look again.");
+        let Some(why) = fresh.change_since(&plan) else { return Ok(fresh) };
+        say(&format!("{why}; look again."));
         plan = fresh;
     }
     Err(Refusal::refused("it changes faster than it can be confirmed; --yes acts on it as it is then"))
@@ -251,10 +249,16 @@ fn ended(outcome: &Outcome, plan: Option<&Plan>, json: bool) -> Result<End, Fail
     if json {
         return End::json(&told(outcome, plan), code);
     }
+    let next = outcome.next.as_ref().map(|next| match &next.intent {
+        Some(intent) => format!("{}: {}", next.says, intent.command_line()),
+        None => next.says.to_string(),
+    });
     if outcome.kind == OutcomeKind::Done {
-        return Ok(End::new(format!("{}\n", outcome.says), code));
+        let next = next.map_or_else(String::new, |next| format!("{next}\n"));
+        return Ok(End::new(format!("{}\n{next}", outcome.says), code));
     }
-    Err(Fail::new(code, &format!("{}: {}", outcome.kind.word().replace('_', " "), outcome.says)))
+    let next = next.map_or_else(String::new, |next| format!("; {next}"));
+    Err(Fail::new(code, &format!("{}: {}{next}", outcome.kind.word().replace('_', " "), outcome.says)))
 }
 
 /// The outcome as the contract fixes it; fields are only ever added.
@@ -263,6 +267,10 @@ fn told(outcome: &Outcome, plan: Option<&Plan>) -> Value {
     out.insert("outcome".into(), outcome.kind.word().into());
     out.insert("says".into(), outcome.says.as_str().into());
     let mut add = |key: &str, value: Value| out.insert(key.to_owned(), value);
+    if let Some(next) = &outcome.next {
+        let command = next.intent.as_ref().map(Intent::command_line);
+        add("next", json!({ "says": next.says.as_str(), "command": command }));
+    }
     if let Some(plan) = plan {
         add("intent", plan.intent.name().into());
         add("plan", plan.id.0.clone().into());

@@ -62,12 +62,20 @@ fn judge(id: &TargetId, sample: &DatabaseSample) -> Option<Assessment> {
         ));
     let backend = sample.backends.iter().find(|one| Some(one.key.pid) == worst.pid && one.is_client());
     let Some(backend) = backend else {
+        let prepared = worst.kind.as_str() == "prepared" && !worst.database.is_empty();
+        let intent = prepared.then(|| Intent::RollbackPrepared {
+            target: id.clone(),
+            gid: worst.name.as_str().to_owned(),
+            database: worst.database.as_str().to_owned(),
+        });
         let says = match worst.kind.as_str() {
-            "prepared" => format!("roll back or commit prepared transaction {}", worst.name),
+            "prepared" => {
+                format!("ask who prepared {} to commit it, or roll it back: its changes are lost", worst.name)
+            }
             "slot" => format!("bring the reader of slot {} back, or drop it", worst.name),
             _ => "end the long query on that standby".to_owned(),
         };
-        return Some(it.remedy(Remedy { intent: None, says }));
+        return Some(it.remedy(Remedy { intent, says }));
     };
     let idle =
         matches!(backend.state, BackendState::IdleInTransaction | BackendState::IdleInTransactionAborted);

@@ -10,6 +10,7 @@ mod explain_lines;
 mod fact;
 mod finding;
 mod host;
+mod identity;
 mod ids;
 mod intent;
 mod lock;
@@ -40,12 +41,13 @@ pub use host::{
     CpuTimes, DiskIo, Filesystem, FleetSample, HostSample, Interface, Listener, MACHINE_KINDS, Memory,
     Paging, Pressure, Tcp,
 };
+pub use identity::{SeenSession, identity_change};
 pub use ids::{BackendKey, IdError, Namespace, PlanId, TargetId};
 pub use intent::{Intent, ServerChange};
 pub use lock::{Freed, Lock};
 pub use metrics::{METRIC_KEYS, METRIC_LABELS, METRIC_PRESETS, MetricSelector};
 pub use plan::{
-    Actor, Confirm, Gentler, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
+    Actor, Confirm, Gentler, NextStep, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
 };
 pub use pooler::{Pool, PooledClient, PoolerSample};
 pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState, WaitTotal};

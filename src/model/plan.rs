@@ -170,6 +170,18 @@ pub struct Outcome {
     /// The mark's id.
     #[serde(default)]
     pub mark: Option<String>,
+    /// What could be done next: the next in the way, the harder way, or advice where nothing here helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextStep>,
+}
+
+/// What could be done after an act.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NextStep {
+    /// Offered under a key, planned and confirmed like any other; `None` where it is only advice.
+    pub intent: Option<Intent>,
+    /// `end the session`, `end the next in the way, web.3 (pid 4211)`.
+    pub says: SafeText,
 }
 
 impl Outcome {
@@ -187,6 +199,7 @@ impl Outcome {
             expiring: None,
             stopped: false,
             mark: None,
+            next: None,
         }
     }
 }

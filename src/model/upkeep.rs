@@ -75,6 +75,8 @@ pub struct Holder {
     pub xids: u64,
     /// Seconds it has done so, where that is told.
     pub age: Option<f64>,
+    /// The database it is in; empty where it is in none.
+    pub database: SafeText,
 }
 
 /// A command that tells how far it is.

@@ -17,6 +17,10 @@ use crate::model::{At, ExplainAsk, Fact, Intent, Outcome, OutcomeKind, Plan, Pla
 
 /// Longest wait for an act to come to its end once the console shall end.
 const LAST_WAIT: Duration = Duration::from_millis(700);
+/// Time from the first poll to the opening of the sessions that are kept for acts.
+const READY_FIRST: Duration = Duration::from_secs(1);
+/// Time from one look after the kept sessions to the next.
+const READY_AGAIN: Duration = Duration::from_secs(15);
 /// Progress that may wait to be shown.
 const PROGRESS: usize = 16;
 
@@ -53,6 +57,19 @@ impl Effects {
             quit: false,
             written: Vec::new(),
         }
+    }
+
+    /// Keeps ready, as long as the console is open, what an act needs on a server that fills up.
+    pub(super) fn stand_ready(&self) {
+        let hands = self.hands.clone();
+        tokio::spawn(async move {
+            // The polls come first: where a role may open one session only, it is theirs.
+            tokio::time::sleep(READY_FIRST).await;
+            loop {
+                hands.stand_ready().await;
+                tokio::time::sleep(READY_AGAIN).await;
+            }
+        });
     }
 
     /// Carries out an effect that needs neither theme nor terminal.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use crate::actions::StopFlag;
@@ -27,12 +28,30 @@ pub struct Hands {
     journal: Result<Journal, String>,
     clock: Clock,
     actions: Mutex<BTreeMap<TargetId, Arc<dyn Action>>>,
+    /// Those of PostgreSQL once more by their own type: they can also look for who is meant.
+    postgres: Mutex<BTreeMap<TargetId, Arc<PostgresActions>>>,
 }
 
 impl Hands {
     /// Hands for this config. Without a journal (`Err` says why) nothing will be done.
     pub fn new(config: Arc<Config>, journal: Result<Journal, String>, clock: Clock) -> Self {
-        Self { config, journal, clock, actions: Mutex::default() }
+        Self { config, journal, clock, actions: Mutex::default(), postgres: Mutex::default() }
+    }
+
+    /// Opens, on every target that can be acted on, what an act needs and could not get any more once the
+    /// server is full; keeps what is open. Does nothing where nothing will ever be done. A target that does
+    /// not answer says so where it is polled, and again when an act on it is planned.
+    pub async fn stand_ready(&self) {
+        if self.config.environment.read_only || self.journal.is_err() {
+            return;
+        }
+        let mut opening = JoinSet::new();
+        for spec in self.config.targets.iter().filter(|spec| spec.broken.is_none()) {
+            if let Ok(action) = self.action_on(&spec.id).await {
+                opening.spawn(async move { timeout(PLAN, action.stand_ready()).await.is_ok() });
+            }
+        }
+        while opening.join_next().await.is_some() {}
     }
 
     /// Finds out, by reading only, what an intent would touch.
@@ -77,7 +96,7 @@ impl Hands {
     /// # Errors
     /// One is not there, or the target cannot be asked.
     pub async fn backends(&self, target: &TargetId, pids: &[i32]) -> Result<Vec<BackendKey>, Refusal> {
-        self.postgres(target)?.backends(pids).await
+        self.postgres(target).await?.backends(pids).await
     }
 
     /// The wish to roll back the prepared transaction of this name.
@@ -85,7 +104,7 @@ impl Hands {
     /// # Errors
     /// There is none, or the target cannot be asked.
     pub async fn prepared(&self, target: &TargetId, gid: &str) -> Result<Intent, Refusal> {
-        self.postgres(target)?.prepared(gid).await
+        self.postgres(target).await?.prepared(gid).await
     }
 
     /// The sessions whose end frees most.
@@ -93,16 +112,18 @@ impl Hands {
     /// # Errors
     /// Nobody waits, nobody can be named, or the target cannot be asked.
     pub async fn root_blocker(&self, target: &TargetId) -> Result<Vec<BackendKey>, Refusal> {
-        self.postgres(target)?.root_blocker().await
+        self.postgres(target).await?.root_blocker().await
     }
 
-    fn postgres(&self, target: &TargetId) -> Result<PostgresActions, Refusal> {
+    /// The actions on a PostgreSQL, made now or earlier.
+    async fn postgres(&self, target: &TargetId) -> Result<Arc<PostgresActions>, Refusal> {
         let spec = self.spec(target)?;
-        if spec.kind == "postgres" {
-            Ok(PostgresActions::new(spec))
-        } else {
-            Err(Refusal::refused(&format!("{target} is no PostgreSQL: its kind is {}", spec.kind)))
+        if spec.kind != "postgres" {
+            return Err(Refusal::refused(&format!("{target} is no PostgreSQL: its kind is {}", spec.kind)));
         }
+        let mut known = self.postgres.lock().await;
+        let made = || Arc::new(PostgresActions::new(spec));
+        Ok(known.entry(target.clone()).or_insert_with(made).clone())
     }
 
     fn spec(&self, id: &TargetId) -> Result<&TargetSpec, Refusal> {
@@ -147,12 +168,19 @@ impl Hands {
 
     /// The action for an intent, made now or earlier.
     async fn action(&self, intent: &Intent) -> Result<Arc<dyn Action>, Refusal> {
-        let id = intent.target().ok_or_else(|| Refusal::refused("it names no target"))?;
+        self.action_on(intent.target().ok_or_else(|| Refusal::refused("it names no target"))?).await
+    }
+
+    /// What can act on a target.
+    async fn action_on(&self, id: &TargetId) -> Result<Arc<dyn Action>, Refusal> {
+        let spec = self.spec(id)?;
+        if spec.kind == "postgres" {
+            return Ok(self.postgres(id).await?);
+        }
         let mut known = self.actions.lock().await;
         if let Some(action) = known.get(id) {
             return Ok(action.clone());
         }
-        let spec = self.spec(id)?;
         let (_, make) = ACTIONS.iter().find(|(kind, _)| *kind == spec.kind).ok_or_else(|| {
             Refusal::refused(&format!("nothing can be done to a target of kind {}", spec.kind))
         })?;

@@ -117,6 +117,7 @@ async fn run(
     };
     console.first_frame()?;
     let feed = Live::start(specs, clock::now)?;
+    console.effects.stand_ready();
     if let Ok(journal) = &journal {
         follow::follow(journal, clock::now(), answer);
     }

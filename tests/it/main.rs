@@ -21,6 +21,7 @@ mod postgres_actions;
 mod postgres_detect;
 mod postgres_explain;
 mod postgres_prepared;
+mod postgres_safe;
 mod postgres_source;
 mod postgres_upkeep;
 mod postgres_versions;

@@ -75,7 +75,14 @@ async fn who_holds_vacuum_back_is_named_with_the_key_that_ends_it() {
     let judgement = judged(&Ok(sample.clone()), 3);
     assert!(judgement.findings.is_empty(), "{:#?}", judgement.findings);
 
-    // The same an hour and half a million transactions later.
+    // The same an hour and half a million transactions later: first what was prepared, then the report.
+    let mut forgotten = sample.clone();
+    forgotten.upkeep.holders.retain(|one| one.name.as_str() == "order 42");
+    (forgotten.upkeep.holders[0].age, forgotten.upkeep.holders[0].xids) = (Some(3_600.0), 500_000);
+    let judgement = judged(&Ok(forgotten), 3);
+    let remedy = finding(&judgement, Resource::PostgresVacuum).remedy.clone().unwrap();
+    let command = remedy.intent.unwrap().command_line();
+    assert_eq!(command, "warroom kill --target primary --prepared='order 42'");
     sample.upkeep.holders.retain(|one| one.name.as_str() == "report");
     (sample.upkeep.holders[0].age, sample.upkeep.holders[0].xids) = (Some(3_600.0), 500_000);
     let key: BackendKey = backend(&sample, report.pid).key;

@@ -92,9 +92,13 @@ pub(super) fn settled(app: &mut App, at: Timestamp, outcome: &Outcome) {
 /// A key while an act is under way or its outcome stands.
 pub(super) fn press(app: &mut App, chord: Chord) -> Vec<Effect> {
     let Some(Overlay::Acting(it)) = &mut app.overlay else { return Vec::new() };
-    if it.outcome.is_some() {
+    if let Some(outcome) = it.outcome.take() {
         app.overlay = None;
-        return Vec::new();
+        let next = outcome.next.and_then(|next| next.intent).filter(|_| chord == Chord::char('K'));
+        let Some(next) = next else { return Vec::new() };
+        // Planned and confirmed like any other act.
+        let done = super::confirm::open(app, next);
+        return super::or_say(app, done);
     }
     let gives_up = chord == Chord::ctrl('c');
     if gives_up && it.stopping {

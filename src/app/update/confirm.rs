@@ -29,6 +29,7 @@ pub(super) fn open(app: &mut App, intent: Intent) -> Done {
         intent: intent.clone(),
         plan: None,
         confirm: Confirm::Key,
+        waited: 0,
         shown_at: None,
         typed: String::new(),
         disarmed: None,
@@ -47,7 +48,7 @@ pub(super) fn planned(app: &mut App, ask: u64, planned: Result<Plan, Refusal>) {
         return;
     }
     it.reading = false;
-    let plan = match planned {
+    let mut plan = match planned {
         Ok(plan) if plan.intent.name() == it.intent.name() && plan.intent.target() == it.intent.target() => {
             plan
         }
@@ -60,11 +61,8 @@ pub(super) fn planned(app: &mut App, ask: u64, planned: Result<Plan, Refusal>) {
             return;
         }
     };
-    if let Some(shown) = &it.plan
-        && shown.identity != plan.identity
-    {
-        it.disarmed =
-            Some(SafeText::new("it is not what it was when this came up; look again before you act"));
+    if let Some(why) = it.plan.as_ref().and_then(|shown| plan.change_since(shown)) {
+        it.disarmed = Some(SafeText::new(&format!("{why}; look again before you act")));
         return;
     }
     let confirm = how(rule, &plan);
@@ -72,8 +70,21 @@ pub(super) fn planned(app: &mut App, ask: u64, planned: Result<Plan, Refusal>) {
         it.shown_at = Some(now);
         it.typed.clear();
         it.confirm = confirm;
+        it.waited = plan.frees.unwrap_or(0);
+    } else if it.plan.as_ref().is_some_and(|shown| shown.touches != plan.touches || all_gone(shown, &plan)) {
+        // It says something else now: a key that was on its way was meant for what stood there before.
+        it.shown_at = Some(now);
+    }
+    if it.waited > 0 && plan.frees == Some(0) {
+        let says = format!("{} waited when this came up, nobody does now: is it still needed?", it.waited);
+        plan.warnings.insert(0, SafeText::new(&says));
     }
     it.plan = Some(plan);
+}
+
+/// Whether those who waited do so no longer.
+fn all_gone(shown: &Plan, plan: &Plan) -> bool {
+    shown.frees.is_some_and(|waiters| waiters > 0) && plan.frees == Some(0)
 }
 
 /// The environment's rule laid over the plan's own.
@@ -161,6 +172,7 @@ fn act(app: &mut App) -> Vec<Effect> {
     }
     let Some(plan) = it.plan else { return Vec::new() };
     super::acting::note(app, &plan.id, &plan.title);
+    super::comeback::note(app, &plan);
     let effect = Effect::Act(Box::new(plan.clone()));
     app.overlay = Some(Overlay::Acting(Box::new(Acting {
         plan,

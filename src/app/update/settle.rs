@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::tell;
+use super::{comeback, tell};
 use crate::app::{App, Effect, EventKind};
 use crate::detect::Transition;
 use crate::model::words::span;
@@ -23,6 +23,7 @@ pub fn settle(app: &mut App, at: Timestamp) -> Vec<Effect> {
     for transition in &transitions {
         changed(app, transition);
     }
+    comeback::look(app);
     app.history.keep(at, &app.world.store, &app.world.judgement);
     announce(app)
 }

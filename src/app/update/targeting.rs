@@ -98,7 +98,14 @@ pub(super) fn terminate(app: &App) -> Result<Intent, String> {
 
 /// The statement to stop: the selected session's, else the root blocker's.
 pub(super) fn cancel(app: &App) -> Result<Intent, String> {
-    let (target, backend) = match here(app) {
+    let marked = marked_backends(app).len();
+    if marked > 1 {
+        return Err(format!(
+            "{marked} sessions are marked: one statement at a time is cancelled; u unmarks, K ends them"
+        ));
+    }
+    let one = marked_backends(app).pop().map(|(target, key)| RowKey::Backend(target, key));
+    let (target, backend) = match one.or_else(|| here(app)) {
         Some(RowKey::Backend(target, key)) => (target, key),
         _ if matches!(app.viewpoint.place(), Place::Overview) => match terminate(app)? {
             Intent::TerminateBackend { target, backends } if backends.len() == 1 => (target, backends[0]),

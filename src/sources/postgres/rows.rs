@@ -98,6 +98,7 @@ pub(super) fn horizon(rows: &[PgRow]) -> Result<(Option<Frozen>, Vec<Holder>), E
                 pid: row.try_get(2)?,
                 xids: ids(3)?,
                 age: row.try_get(5)?,
+                database: text(row, 6)?,
             });
         }
     }

@@ -14,7 +14,9 @@ use crate::view::theme::Role;
 pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>) {
     let width = 84.min(area.width.saturating_sub(4));
     let steps = it.outcome.as_ref().map_or(0, |outcome| outcome.steps.len().min(6));
-    let height = 8 + u16::try_from(steps).unwrap_or(0);
+    let advice =
+        it.outcome.as_ref().and_then(|it| it.next.as_ref()).is_some_and(|next| next.intent.is_none());
+    let height = 8 + u16::try_from(steps).unwrap_or(0) + if advice { 3 } else { 0 };
     let inside = frame(ink, area, width, height, it.plan.title.as_str());
     let ink = &mut ink.on(Role::Dialog);
     let row = Rect { y: inside.bottom() - 1, height: 1, ..inside };
@@ -58,7 +60,21 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
             y += 1;
         }
     }
-    keys(ink, row, &[("[ Close ]", "", Role::Button)]);
+    let mut all = vec![("[ Close ]", "", Role::Button)];
+    if let Some(next) = &outcome.next {
+        match &next.intent {
+            Some(_) => all.push(("K", next.says.as_str(), Role::Key)),
+            None => {
+                for line in wrap(next.says.as_str(), usize::from(inside.width), 3) {
+                    if y < row.y {
+                        ink.put(inside.x, y, inside.width, &line, Role::Warning);
+                        y += 1;
+                    }
+                }
+            }
+        }
+    }
+    keys(ink, row, &all);
 }
 
 fn under_way(ink: &mut Ink<'_>, inside: Rect, it: &Acting, scene: &Scene<'_>) {

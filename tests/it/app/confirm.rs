@@ -2,9 +2,9 @@
 
 use warroom::app::{Effect, Msg, Overlay, Settings};
 use warroom::config::{ConfirmRule, Environment};
-use warroom::model::{At, Confirm, Fact, Gentler, Intent, Refusal};
+use warroom::model::{At, BackendState, Confirm, DatabaseSample, Fact, Gentler, Intent, NextStep, Refusal};
 
-use super::bench::{Bench, acts, id, key, outcome, plan, plans, safe};
+use super::bench::{Bench, acts, backend, id, key, outcome, pile_up, plan, plans, safe};
 
 #[test]
 fn f_y_ends_the_root_blocker_and_tells_what_came_of_it() {
@@ -160,4 +160,73 @@ fn one_act_at_a_time_and_it_can_be_held_and_stopped() {
     assert_eq!(bench.press("s"), vec![Effect::StopAct, Effect::PauseAct(false)]);
     assert!(bench.press("s esc space").is_empty());
     assert_eq!(bench.press("ctrl-c"), vec![Effect::Quit]);
+}
+
+#[test]
+fn when_nobody_waits_any_more_the_dialog_says_so_and_a_key_on_its_way_is_lost() {
+    let mut bench = Bench::new();
+    bench.dialog("K");
+    bench.wait(600);
+    bench.msg(Msg::Tick);
+    bench.answer(|plan| plan.frees = Some(0));
+    assert!(bench.disarmed().is_none());
+    let Some(Overlay::Confirm(it)) = &bench.app.overlay else { panic!("no dialog") };
+    let warnings = &it.plan.as_ref().expect("a plan").warnings;
+    assert!(warnings[0].as_str().starts_with("10 waited when this came up, nobody does now"), "{warnings:?}");
+    assert_eq!(acts(&bench.press("y")), 0);
+    bench.wait(400);
+    assert_eq!(acts(&bench.press("y")), 1);
+}
+
+#[test]
+fn what_is_left_to_do_after_an_act_is_one_key_away_and_asks_like_any_other() {
+    let next = Intent::TerminateBackend { target: id("primary"), backends: vec![key(4300)] };
+    for pressed in ["K", "j"] {
+        let mut bench = Bench::new();
+        bench.dialog("K");
+        let effects = bench.press("y");
+        let [Effect::Act(plan)] = &effects[..] else { panic!("{effects:?}") };
+        let mut ended = outcome(&plan.id, "ended pid 4211; 0 of 10 go on");
+        ended.next = Some(NextStep { intent: Some(next.clone()), says: safe("end the next in the way") });
+        bench.msg(Msg::Ended(Box::new(ended)));
+        let effects = bench.press(pressed);
+        if pressed == "K" {
+            assert!(matches!(&effects[..], [Effect::Plan(_, intent)] if *intent == next), "{effects:?}");
+            assert_eq!(acts(&bench.press("y")), 0);
+        } else {
+            assert!(effects.is_empty() && bench.closed());
+        }
+    }
+}
+
+#[test]
+fn an_application_that_is_back_at_once_and_blocks_again_is_told() {
+    let back = |name: &str| {
+        let mut sample = pile_up();
+        sample.backends.retain(|one| one.key.pid != 4211);
+        sample.backends.push(backend(4400, name, BackendState::IdleInTransaction, &[]));
+        for one in &mut sample.backends {
+            one.blocked_by.iter_mut().for_each(|pid| *pid = 4400);
+        }
+        sample
+    };
+    let told = |name: &str, after: usize| {
+        let mut bench = Bench::new();
+        bench.dialog("K");
+        bench.press("y");
+        for _ in 0..after {
+            bench.second(DatabaseSample { backends: Vec::new(), ..pile_up() });
+        }
+        bench.second(back(name));
+        bench.second(back(name));
+        bench.events().iter().filter(|says| says.contains("is back on primary")).cloned().collect::<Vec<_>>()
+    };
+    let events = told("web.3", 4);
+    assert_eq!(events.len(), 1, "told once: {events:?}");
+    assert!(
+        events[0].starts_with("web.3 is back on primary after 5 s as pid 4400, and 10 wait"),
+        "{events:?}"
+    );
+    assert!(told("report", 4).is_empty(), "that is somebody else");
+    assert!(told("web.3", 20).is_empty(), "that is a matter of its own");
 }

@@ -1,7 +1,7 @@
 //! Moving, filtering, sorting, marking, and what the tables say.
 
 use warroom::app::{Cell, Effect, Overlay, Pane, Place, RowKey, Tab, detail, table};
-use warroom::model::{BackendState, Intent, Wait};
+use warroom::model::{BackendState, DatabaseSample, Intent, PreparedTransaction, Wait};
 
 use super::bench::{Bench, backend, id, key, pile_up, plans, refused, safe, text};
 
@@ -125,7 +125,13 @@ fn marks_outlive_the_filter_and_the_hidden_are_told() {
     };
     assert_eq!(backends.len(), 3);
     assert_eq!(bench.notice(), "3 marked, 2 of them not shown here");
-    bench.press("esc u");
+    bench.press("esc C");
+    assert!(
+        bench.notice().starts_with("3 sessions are marked: one statement at a time"),
+        "{}",
+        bench.notice()
+    );
+    bench.press("u");
     assert!(bench.app.viewpoint.marked.is_empty());
 }
 
@@ -165,6 +171,30 @@ fn a_long_run_of_like_waiters_folds_opens_and_is_found() {
     bench.press("/");
     bench.enter("6003");
     assert_eq!(rows(&bench).len(), 1, "a folded row is found");
+}
+
+#[test]
+fn the_row_of_a_prepared_transaction_is_rolled_back_by_its_name() {
+    let mut bench = Bench::new();
+    let prepared = || {
+        let one = PreparedTransaction {
+            gid: safe("order 42"),
+            database: "shop".into(),
+            waiters: vec![4300],
+            ..PreparedTransaction::default()
+        };
+        let backends = vec![backend(4300, "web.1", BackendState::Active, &[0])];
+        DatabaseSample { prepared: vec![one], backends, ..pile_up() }
+    };
+    bench.second(prepared());
+    bench.press("2 2");
+    let row = table(&bench.app, Tab::Locks).rows[0].key.clone();
+    assert_eq!(row, RowKey::Named(id("primary"), "prepared order 42".into()));
+    let effects = bench.press("K");
+    let [Effect::Plan(_, Intent::RollbackPrepared { gid, database, .. })] = &effects[..] else {
+        panic!("{effects:?}: {}", bench.notice())
+    };
+    assert_eq!((gid.as_str(), database.as_str()), ("order 42", "shop"));
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn confirming(confirm: Confirm) -> Confirming {
         intent: plan().intent,
         plan: Some(plan()),
         confirm,
+        waited: 0,
         shown_at: Some(at(150)),
         typed: String::new(),
         disarmed: None,
@@ -130,8 +131,21 @@ fn an_act_under_way_and_its_outcome() {
     assert!(over("acting", Overlay::Acting(Box::new(acting.clone()))).contains("41 %"));
     let mut outcome = Outcome::new(PlanId("p1".into()), OutcomeKind::Done, "ended pid 4211; 38 of 38 go on");
     outcome.steps = vec![StepResult::Done("pid 4211 is gone".into())];
-    acting.outcome = Some(outcome);
-    assert!(over("outcome", Overlay::Acting(Box::new(acting))).contains("38 of 38 go on"));
+    acting.outcome = Some(outcome.clone());
+    assert!(over("outcome", Overlay::Acting(Box::new(acting.clone()))).contains("38 of 38 go on"));
+    let next = Intent::TerminateBackend { target: id("primary"), backends: vec![key()] };
+    let next = NextStep { intent: Some(next), says: "end the next in the way, web.7 (pid 99)".into() };
+    acting.outcome = Some(Outcome { next: Some(next), ..outcome.clone() });
+    let seen = over("outcome_next", Overlay::Acting(Box::new(acting.clone())));
+    assert!(
+        seen.contains("[ Close ]") && seen.contains("K  end the next in the way, web.7 (pid 99)"),
+        "{seen}"
+    );
+    let advice = "pid 4211 has the signal and ends once the call it is in returns (a disk, an archive, a network \
+                  mount); a SIGKILL would restart the whole server";
+    acting.outcome = Some(Outcome { next: Some(NextStep { intent: None, says: advice.into() }), ..outcome });
+    let seen = over("outcome_advice", Overlay::Acting(Box::new(acting)));
+    assert!(seen.contains("restart the whole server"), "{seen}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 -- How near the transaction ids are to running out, and who keeps old row versions from being removed,
 -- oldest first. Serves 13 and later. What vacuum itself does holds nobody up.
-(select 'database', datname::text, null::int4, age(datfrozenxid)::int8, mxid_age(datminmxid)::int8, null::float8
+(select 'database', datname::text, null::int4, age(datfrozenxid)::int8, mxid_age(datminmxid)::int8, null::float8, datname::text
  from pg_database
  where datallowconn
  order by greatest(age(datfrozenxid), mxid_age(datminmxid)) desc
@@ -12,7 +12,8 @@ union all
               a.pid,
               greatest(age(a.backend_xmin), age(a.backend_xid))::int8,
               null::int8,
-              extract(epoch from clock_timestamp() - a.xact_start)::float8
+              extract(epoch from clock_timestamp() - a.xact_start)::float8,
+              a.datname::text
        from pg_stat_activity a
        where (a.backend_xmin is not null or a.backend_xid is not null)
          and a.pid <> pg_backend_pid()
@@ -20,10 +21,11 @@ union all
          and a.query !~* '^\s*vacuum'
        union all
        select 'prepared', gid::text, null, age(transaction)::int8, null,
-              extract(epoch from clock_timestamp() - prepared)::float8
+              extract(epoch from clock_timestamp() - prepared)::float8,
+              database::text
        from pg_prepared_xacts
        union all
-       select 'slot', slot_name::text, null, greatest(age(xmin), age(catalog_xmin))::int8, null, null
+       select 'slot', slot_name::text, null, greatest(age(xmin), age(catalog_xmin))::int8, null, null, database::text
        from pg_replication_slots
        where xmin is not null or catalog_xmin is not null) h
  order by 4 desc
