@@ -5,6 +5,7 @@ mod blocking;
 mod blocking_cases;
 mod cli;
 mod config;
+mod detect_host;
 mod fleet;
 mod haproxy;
 mod haproxy_actions;

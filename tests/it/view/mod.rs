@@ -4,6 +4,7 @@ mod dialogs;
 mod dials;
 mod drawn;
 mod scenes;
+mod themes;
 
 use warroom::app::{Pane, Place, Tab, table};
 use warroom::model::{PollErrorKind, Resource, Severity};
