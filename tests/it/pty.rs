@@ -23,8 +23,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Becomes the program, once its process is written down where the test finds it.
 const BECOME: &str = r#"echo $$ >"$0" && exec "$@""#;
 /// Starts it, writes down how it ended and stays: a terminal whose session leader is gone is hung up, and
-/// kernels differ in what they then make of its settings and of what is read from it.
-const KEEP: &str = r#"sh -c "$0" "$@"; echo $? >"$1.end.new" && mv "$1.end.new" "$1.end"; exec sleep 3600"#;
+/// kernels differ in what they then make of its settings and of what is read from it. What ctrl-c ends is
+/// the program alone.
+const KEEP: &str =
+    r#"trap : INT; sh -c "$0" "$@"; echo $? >"$1.end.new" && mv "$1.end.new" "$1.end"; exec sleep 3600"#;
 
 /// A program in a terminal.
 pub(super) struct Terminal {
@@ -53,6 +55,10 @@ pub(super) struct Start<'a> {
     pub(super) config: &'a str,
     /// Environment beside `TERM=xterm-256color`.
     pub(super) env: &'a [(&'a str, &'a str)],
+    /// Words before the program, that run it: `tmux new`.
+    pub(super) by: &'a [&'a str],
+    /// Its arguments after the config.
+    pub(super) args: &'a [&'a str],
     /// Who leads the terminal's session.
     pub(super) leader: Leader<'a>,
 }
@@ -70,7 +76,7 @@ pub(super) enum Leader<'a> {
 impl Default for Start<'_> {
     fn default() -> Self {
         let config = "[[target]]\nid = \"here\"\nkind = \"host\"\n";
-        Self { size: (80, 24), config, env: &[], leader: Leader::Shell }
+        Self { size: (80, 24), config, env: &[], by: &[], args: &[], leader: Leader::Shell }
     }
 }
 
@@ -96,19 +102,19 @@ impl Terminal {
         rustix::io::ioctl_fionbio(&master, true).expect("reads do not wait");
         let before = tcgetattr(&slave).expect("its settings");
 
-        let program = env!("CARGO_BIN_EXE_warroom");
+        let program = [start.by, &[env!("CARGO_BIN_EXE_warroom")]].concat();
         let mut command = Command::new("setsid");
         command.arg("--ctty");
         let noted = home.path().join("pid");
         match start.leader {
-            Leader::Shell => command.args(["sh", "-c", KEEP, BECOME]).arg(&noted).arg(program),
-            Leader::Itself => command.arg(program),
+            Leader::Shell => command.args(["sh", "-c", KEEP, BECOME]).arg(&noted).args(program),
+            Leader::Itself => command.args(program),
             Leader::Script(before, after) => {
                 let script = format!("{before}; sh -c '{BECOME}' \"$@\"; {after}");
-                command.args(["sh", "-c", &script, "sh"]).arg(&noted).arg(program)
+                command.args(["sh", "-c", &script, "sh"]).arg(&noted).args(program)
             }
         };
-        command.arg("--config").arg(&config);
+        command.arg("--config").arg(&config).args(start.args);
         command.env_clear().env("PATH", std::env::var_os("PATH").expect("a path"));
         command.env("HOME", home.path()).env("TERM", "xterm-256color").envs(start.env.iter().copied());
         let end = || Stdio::from(slave.try_clone().expect("one more"));
@@ -166,6 +172,11 @@ impl Terminal {
                 Err(err) => panic!("typing: {err}"),
             }
         }
+    }
+
+    /// Types a little without reading, as somebody whose line is stalled; what there is no room for is lost.
+    pub(super) fn type_only(&mut self, keys: &str) {
+        self.master.as_mut().expect("the line stands").write_all(keys.as_bytes()).ok();
     }
 
     /// Gives the terminal another size.
