@@ -1,5 +1,6 @@
 //! From assessments to the verdict.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::Causes;
@@ -29,7 +30,9 @@ impl Default for Judgement {
 impl Judgement {
     /// The state of a resource on a target or row.
     pub fn resource(&self, resource: Resource, target: &TargetId) -> Option<&ResourceState> {
-        self.resources.iter().find(|state| state.resource == resource && state.target == *target)
+        let order =
+            |state: &ResourceState| state.resource.cmp(&resource).then_with(|| state.target.cmp(target));
+        self.resources.binary_search_by(order).ok().and_then(|at| self.resources.get(at))
     }
 
     /// The worst severity of a resource anywhere.
@@ -96,7 +99,7 @@ impl Judge {
         chart(store, &assessments);
 
         let mut findings = Vec::new();
-        let mut resources: Vec<ResourceState> = Vec::new();
+        let mut resources = BTreeMap::new();
         let mut easing = BTreeSet::new();
         for it in assessments {
             let (severity, since) = self.steady.settle(&it, now);
@@ -121,8 +124,8 @@ impl Judge {
         }
         self.steady.forget(now);
         self.causes.tie(&mut findings, now);
+        let mut resources: Vec<_> = resources.into_values().collect();
         raise(&mut resources, &findings);
-        resources.sort_by(|a, b| a.resource.cmp(&b.resource).then_with(|| a.target.cmp(&b.target)));
         let transitions = self.transitions(&findings, &easing, now);
         let heard = store.targets().iter().any(|target| target.heard.is_some());
         (Judgement { verdict: verdict(&findings, heard), findings, resources }, transitions)
@@ -159,7 +162,11 @@ impl Judge {
 }
 
 /// Several rules may speak of one resource: the worst of them speaks for it.
-fn add_state(resources: &mut Vec<ResourceState>, it: &Assessment, severity: Severity) {
+fn add_state(
+    resources: &mut BTreeMap<(Resource, TargetId), ResourceState>,
+    it: &Assessment,
+    severity: Severity,
+) {
     let state = ResourceState {
         resource: it.resource,
         target: it.target.clone(),
@@ -169,8 +176,9 @@ fn add_state(resources: &mut Vec<ResourceState>, it: &Assessment, severity: Seve
         errors: it.errors,
         says: it.says.clone(),
     };
-    match resources.iter_mut().find(|known| known.resource == it.resource && known.target == it.target) {
-        Some(known) => {
+    match resources.entry((it.resource, it.target.clone())) {
+        Entry::Occupied(mut known) => {
+            let known = known.get_mut();
             let (worse, other) =
                 if state.severity > known.severity { (state, known.clone()) } else { (known.clone(), state) };
             *known = ResourceState {
@@ -180,16 +188,19 @@ fn add_state(resources: &mut Vec<ResourceState>, it: &Assessment, severity: Seve
                 ..worse
             };
         }
-        None => resources.push(state),
+        Entry::Vacant(place) => {
+            place.insert(state);
+        }
     }
 }
 
 /// A cause is as bad as the worst that it causes; its resource says the same.
 fn raise(resources: &mut [ResourceState], findings: &[Finding]) {
     for finding in findings {
-        let own = resources
-            .iter_mut()
-            .find(|state| state.resource == finding.resource && state.target == finding.target);
+        let order = |state: &ResourceState| {
+            state.resource.cmp(&finding.resource).then_with(|| state.target.cmp(&finding.target))
+        };
+        let own = resources.binary_search_by(order).ok().and_then(|at| resources.get_mut(at));
         if let Some(state) = own.filter(|state| state.severity < finding.severity) {
             state.severity = finding.severity;
             state.says.clone_from(&finding.says);

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use super::watch::{Clock, Outlet, watch};
 use crate::config::TargetSpec;
@@ -12,6 +14,11 @@ use crate::sources::KINDS;
 
 /// Readings that may wait to be taken in: a fleet's answer of some thousand machines.
 const ROOM: usize = 8_192;
+
+/// Up to so many targets are asked at once in the beginning; more begin one after the other.
+const FEW: u32 = 64;
+/// Time over which they begin.
+const SPREAD: Duration = Duration::from_secs(2);
 
 /// The running polls. Dropping it ends them and closes their connections.
 #[derive(Debug)]
@@ -27,7 +34,7 @@ impl Live {
     /// The name of the thread that polls: a panic there is a failed reading, not the console's end.
     pub const THREAD: &'static str = "polls";
 
-    /// Begins to poll these targets, each at once.
+    /// Begins to poll these targets, each at once; very many within two seconds.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -39,9 +46,16 @@ impl Live {
         let theirs = outlet.clone();
         std::thread::Builder::new().name(Self::THREAD.into()).stack_size(1 << 20).spawn(move || {
             runtime.block_on(async move {
-                for spec in specs {
+                let many = u32::try_from(specs.len()).unwrap_or(u32::MAX);
+                for (n, spec) in (0u32..).zip(specs) {
                     let kind = KINDS.iter().find(|kind| kind.name == spec.kind);
-                    tokio::spawn(watch(spec, kind, theirs.clone(), clock));
+                    // Hundreds that answer in the same moment would need the memory for all their answers.
+                    let lead = if many > FEW { spec.every.min(SPREAD) * n / many } else { Duration::ZERO };
+                    let outlet = theirs.clone();
+                    tokio::spawn(async move {
+                        sleep(lead).await;
+                        watch(spec, kind, outlet, clock).await;
+                    });
                 }
                 drop(theirs);
                 ended.await.ok();

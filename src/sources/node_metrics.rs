@@ -64,6 +64,15 @@ pub(super) const PLAIN: &[&str] = &[
     "node_vmstat_pswpout",
 ];
 
+/// Whether a metric may be one of those that are read here: most of a page are not.
+pub(super) fn is_wanted(name: &str) -> bool {
+    let families =
+        ["cpu_seconds_total", "disk_", "filesystem_", "network_", "vmstat_workingset_refault", "uname_info"];
+    name.strip_prefix("node_").is_some_and(|rest| {
+        families.iter().any(|family| rest.starts_with(family)) || PLAIN.binary_search(&name).is_ok()
+    })
+}
+
 impl Seen {
     /// Takes one metric in; one that is not wanted is passed over.
     pub(super) fn take(&mut self, line: &impl Metric) {

@@ -61,16 +61,16 @@ pub(super) fn whole(value: f64, factor: f64) -> Option<u64> {
     (0.0..1.8e19).contains(&value).then_some(value as u64)
 }
 
-/// Every sample of a page; comments and what is no sample are passed over.
-pub(super) fn lines(page: &str) -> impl Iterator<Item = Line<'_>> {
-    page.lines().filter_map(line)
+/// Every sample of a page whose name is `wanted`; comments and what is no sample are passed over.
+pub(super) fn lines(page: &str, wanted: fn(&str) -> bool) -> impl Iterator<Item = Line<'_>> {
+    page.lines().filter_map(move |text| line(text, wanted))
 }
 
-fn line(text: &str) -> Option<Line<'_>> {
+fn line(text: &str, wanted: fn(&str) -> bool) -> Option<Line<'_>> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':')?;
+    let end = text.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_' && byte != b':')?;
     let (name, rest) = text.split_at(end);
-    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !wanted(name) {
         return None;
     }
     let rest = rest.trim_start();
@@ -142,7 +142,7 @@ mod tests {
     fn samples_labels_and_escapes_are_read() {
         let page = "# HELP a b\n# TYPE a counter\na 1\nb{x=\"1\",y=\"a } \\\" \\\\ \\n,z=\"} 2.5e3 1700000000\n\
                     c { path = \"C:\\\\\" , } NaN\n0bad 3\nnovalue\nd{x=\"open 1\ne{} +Inf\n";
-        let all: Vec<_> = lines(page).collect();
+        let all: Vec<_> = lines(page, |_| true).collect();
         assert_eq!(all.iter().map(|it| it.name).collect::<Vec<_>>(), ["a", "b", "c", "e"]);
         assert_eq!(all[1].label("x").as_deref(), Some("1"));
         assert_eq!(all[1].label("y").as_deref(), Some("a } \" \\ \n,z="));
@@ -155,7 +155,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_page_panics(page in "[a-z{}=\",\\\\ 0-9\n#é-]{0,200}", wanted in "[a-z]{0,2}") {
-            for line in lines(&page) {
+            for line in lines(&page, |_| true) {
                 line.label(&wanted);
                 line.count();
             }

@@ -1,12 +1,17 @@
 //! One page read over HTTP. Redirects are not followed, no proxy is asked, the size is bounded.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use rustls::crypto::ring;
 
 use crate::model::{PollError, PollErrorKind};
+
+/// How long a connection is kept for the next poll: one that is asked less often has no use of its buffers.
+const KEPT: Duration = Duration::from_secs(4);
 
 /// What a kind adds to the general words.
 #[derive(Clone, Copy, Debug)]
@@ -31,16 +36,7 @@ pub(super) struct WebPage {
 impl WebPage {
     /// Prepares to read `url`. The error holds no credentials.
     pub(super) fn new(url: Url, hints: Hints) -> Result<Self, String> {
-        let builder = Client::builder().redirect(Policy::none()).no_proxy().pool_max_idle_per_host(1);
-        let builder = if url.scheme() == "https" {
-            // Fails only when a provider is installed already, which is as good.
-            ring::default_provider().install_default().ok();
-            builder
-        } else {
-            // No certificates are needed, so none are loaded.
-            builder.tls_backend_preconfigured(no_tls()?)
-        };
-        let client = builder.build().map_err(|error| format!("http client: {}", error.without_url()))?;
+        let client = shared(url.scheme() == "https")?;
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let place = format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path());
         Ok(Self { client, url, place, hints })
@@ -62,7 +58,9 @@ impl WebPage {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(String::from_utf8_lossy(&body).into_owned())
+        // Copied only where it is no text.
+        Ok(String::from_utf8(body)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
     fn check(&self, answer: &Response) -> Result<(), PollError> {
@@ -123,6 +121,36 @@ impl WebPage {
     pub(super) fn error(&self, kind: PollErrorKind, says: &str) -> PollError {
         PollError::new(kind, &format!("{}: {says}", self.place))
     }
+}
+
+thread_local! {
+    /// One client for all pages that are read on a thread, without and with TLS: each has tables of its
+    /// own, which a fleet cannot have a thousand times.
+    static CLIENTS: [OnceCell<Client>; 2] = const { [OnceCell::new(), OnceCell::new()] };
+}
+
+fn shared(tls: bool) -> Result<Client, String> {
+    CLIENTS.with(|clients| {
+        let slot = &clients[usize::from(tls)];
+        if let Some(client) = slot.get() {
+            return Ok(client.clone());
+        }
+        let builder = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(KEPT);
+        let builder = if tls {
+            // Fails only when a provider is installed already, which is as good.
+            ring::default_provider().install_default().ok();
+            builder
+        } else {
+            // No certificates are needed, so none are loaded.
+            builder.tls_backend_preconfigured(no_tls()?)
+        };
+        let client = builder.build().map_err(|error| format!("http client: {}", error.without_url()))?;
+        Ok(slot.get_or_init(|| client).clone())
+    })
 }
 
 fn no_tls() -> Result<rustls::ClientConfig, String> {

@@ -37,6 +37,17 @@ impl Ring {
         self.points.iter().copied()
     }
 
+    /// Microseconds from one point to the next, on the whole.
+    fn spacing(&self) -> i64 {
+        let span = self
+            .points
+            .back()
+            .zip(self.points.front())
+            .map(|(last, first)| last.0.as_micros() - first.0.as_micros());
+        let steps = i64::try_from(self.points.len()).unwrap_or(i64::MAX).saturating_sub(1).max(1);
+        span.unwrap_or(0) / steps
+    }
+
     /// The last `columns` steps of `step` up to `now`, oldest first: each the greatest value seen in
     /// its step, or a gap where none was. Steps are aligned to the clock, so columns stay put while time passes.
     #[must_use]
@@ -44,6 +55,7 @@ impl Ring {
         let step = i64::try_from(step.as_micros()).unwrap_or(i64::MAX).max(1);
         let newest = now.as_micros().div_euclid(step);
         let mut out = vec![None; columns];
+        let mut is_gap = vec![false; columns];
         for (at, value) in self.points.iter().rev() {
             let back = newest - at.as_micros().div_euclid(step);
             let Ok(back) = usize::try_from(back) else { continue };
@@ -53,9 +65,31 @@ impl Ring {
             if let Some(value) = value {
                 let slot: &mut Option<f64> = &mut out[columns - 1 - back];
                 *slot = Some(slot.map_or(*value, |seen: f64| seen.max(*value)));
+            } else {
+                is_gap[columns - 1 - back] = true;
             }
         }
+        bridge(&mut out, &is_gap, usize::try_from(self.spacing() * 3 / 2 / step).unwrap_or(0));
         out
+    }
+}
+
+/// Carries a value over at most so many columns in which nobody was due to answer, where polls come more
+/// seldom than columns. Where an answer was missed, the gap stays.
+fn bridge(columns: &mut [Option<f64>], is_gap: &[bool], most: usize) {
+    let mut last: Option<usize> = None;
+    for at in 0..columns.len() {
+        if is_gap[at] {
+            last = None;
+        }
+        if columns[at].is_none() {
+            continue;
+        }
+        if let Some(before) = last.filter(|before| at - before <= most + 1) {
+            let value = columns[before];
+            columns[before + 1..at].fill(value);
+        }
+        last = Some(at);
     }
 }
 
@@ -77,6 +111,17 @@ mod tests {
         assert_eq!(ring.points().count(), CAPACITY);
         let tail = ring.columns(second(1_999), Duration::from_secs(1), 3);
         assert_eq!(tail, vec![Some(1.0), None, Some(1.0)]);
+        let mut slow = Ring::default();
+        for n in [3, 10, 16, 21, 40] {
+            slow.push(second(n), (n != 21).then_some(1.0));
+        }
+        let seen = slow.columns(second(44), Duration::from_secs(5), 9);
+        let drawn: Vec<_> = seen.iter().map(Option::is_some).collect();
+        assert_eq!(
+            drawn,
+            [true, true, true, true, false, false, false, false, true],
+            "polls of some seconds"
+        );
         let ahead = ring.columns(second(2_001), Duration::from_secs(1), 3);
         assert_eq!(ahead, vec![Some(1.0), None, None]);
     }

@@ -39,7 +39,7 @@ struct One {
 /// Adds a page up; `None` when it holds none of the metrics.
 pub(super) fn sample(page: &str, mapping: &Mapping, means: &mut Means) -> Option<ProxySample> {
     let mut read = Reading::default();
-    for line in lines(page) {
+    for line in lines(page, |_| true) {
         for (meaning, selector) in mapping.of(line.name) {
             if !line.value.is_nan() && selector.takes(|label| line.label(label)) {
                 read.add(*meaning, &line, mapping);

@@ -8,7 +8,7 @@ use crate::model::{
     DoctorLine, HostSample, Millis, PollError, PollErrorKind, Reading, Sample, Severity, TargetId,
 };
 use crate::sources::machine_lines::examine;
-use crate::sources::node_metrics::Seen;
+use crate::sources::node_metrics::{Seen, is_wanted};
 use crate::sources::prometheus_text::lines;
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
@@ -47,7 +47,7 @@ impl ExporterSource {
     async fn sample(&self) -> Result<HostSample, PollError> {
         let text = self.page.get().await?;
         let mut seen = Seen::default();
-        for line in lines(&text) {
+        for line in lines(&text, is_wanted) {
             seen.take(&line);
         }
         seen.into_sample().ok_or_else(|| {
