@@ -40,6 +40,7 @@ fn takes(kind: &str) -> Takes {
         "postgres" => (&["slow_after"], POSTGRES, true),
         "pgbouncer" => (&[], &["postgres://", "postgresql://"], false),
         "redis" => (&["namespace"], REDIS, false),
+        "memcached" => (&[], &["memcached://", "unix:"], false),
         "sql" => (&["statement", "schema", "queues"], POSTGRES, true),
         kind if SQL_QUEUE_KINDS.contains(&kind) => (&["schema", "queues"], POSTGRES, true),
         "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => (&["queues", "prefix"], REDIS, false),

@@ -16,7 +16,7 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
         .flat_map(|(target, sample)| {
             let id = &target.info.id;
             [
-                Some(slow_command(view, id, sample)),
+                (!sample.no_slow_log).then(|| slow_command(view, id, sample)),
                 slow_ping(view, id, sample),
                 busy(id, target.cache_window()),
             ]
@@ -62,8 +62,8 @@ fn slow_ping(view: &View<'_>, id: &TargetId, sample: &CacheSample) -> Option<Ass
         .measured(millis, limits)
         .hold(Duration::from_secs(3))
         .used(None, Some(millis), None)
-        .says(format!("PING takes {millis:.1} ms"));
-    if it.kept == Severity::Ok {
+        .says(format!("{} takes {millis:.1} ms", if sample.no_slow_log { "an answer" } else { "PING" }));
+    if it.kept == Severity::Ok && !sample.no_slow_log {
         // Only one rule charts a resource: the other one does while nothing is slow here.
         it.value = None;
     }

@@ -37,7 +37,9 @@ fn judge(view: &View<'_>, id: &TargetId, sample: &CacheSample, window: Option<&C
             .says(format!("{share} full and refuses writes: {} in the last seconds", refused.unwrap_or(0)));
     } else if evicting {
         let rate = evictions.unwrap_or(0.0);
-        let thrashes = writes(window).is_some_and(|writes| rate > writes * THRASH);
+        // memcached does not count what it takes in by command.
+        let counted = sample.eviction_policy.as_str() != "lru";
+        let thrashes = counted && writes(window).is_some_and(|writes| rate > writes * THRASH);
         let pace = if thrashes { ", nearly as fast as it takes new ones in" } else { "" };
         it = it
             .at_least(Severity::Warning)
@@ -77,7 +79,9 @@ fn without_limit(it: Assessment, sample: &CacheSample, limits: crate::config::Li
 /// Whether the server makes room by itself.
 fn can_evict(sample: &CacheSample) -> bool {
     let policy = sample.eviction_policy.as_str();
-    policy.starts_with("allkeys-") || (policy.starts_with("volatile-") && sample.expiring_keys > 0)
+    policy == "lru"
+        || policy.starts_with("allkeys-")
+        || (policy.starts_with("volatile-") && sample.expiring_keys > 0)
 }
 
 /// Calls a second of the commands that put new keys in.

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Missing, SafeText, Timestamp};
 
+/// Kinds of target that answer for a cache.
+pub const CACHE_KINDS: &[&str] = &["redis", "memcached"];
+
 /// One raw sample of a cache server. A field the server does not offer is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -62,6 +65,8 @@ pub struct CacheSample {
     pub command_stats: Vec<CommandStat>,
     /// Slow-log entries of the last ten seconds, newest first; an entry stays in the samples while it is news.
     pub slow: Vec<SlowCommand>,
+    /// The technology keeps no list of slow commands at all.
+    pub no_slow_log: bool,
     /// Our own PING, milliseconds: sees what the slow log hides (EXEC).
     pub ping_ms: Option<f64>,
     /// The namespaces the config names, with what is known of them.

@@ -27,7 +27,9 @@ mod time;
 mod upkeep;
 pub mod words;
 
-pub use cache::{CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SlowCommand};
+pub use cache::{
+    CACHE_KINDS, CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SlowCommand,
+};
 pub use clearing::{Clearing, Pace, Way};
 pub use database::{
     Backend, BackendState, DatabaseSample, DatabaseTotals, PreparedTransaction, Replica, Wait,

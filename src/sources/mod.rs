@@ -12,6 +12,7 @@ pub mod host;
 mod laravel;
 mod machine_lines;
 pub mod mapped_metrics;
+mod memcached;
 pub mod nginx;
 mod node_exporter;
 mod node_metrics;
@@ -44,6 +45,7 @@ pub const KINDS: &[Kind] = &[
     postgres::KIND,
     pgbouncer::KIND,
     redis::KIND,
+    memcached::KIND,
     rq::KIND,
     celery::KIND,
     sidekiq::KIND,

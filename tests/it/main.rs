@@ -17,6 +17,7 @@ mod incidents;
 mod journal;
 mod lab;
 mod lab_faults;
+mod memcached;
 mod nginx;
 mod node_exporter;
 mod pgbouncer;

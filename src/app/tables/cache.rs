@@ -2,10 +2,7 @@
 
 use super::draft::{Draft, col, polled, row, severity, silent};
 use crate::app::{App, Cell, Column, RowKey};
-use crate::model::{CacheSample, Resource, Severity};
-
-/// Kinds that are caches.
-pub(super) const CACHES: &[&str] = &["redis", "memcached"];
+use crate::model::{CACHE_KINDS, CacheSample, Resource, Severity};
 
 const COLUMNS: &[Column] = &[
     col("CACHE", 14, false, 0),
@@ -63,7 +60,7 @@ pub(super) fn caches(app: &App) -> Draft {
         ));
         said.push(format!("{id}: {}", polled(target, now)));
     }
-    for (target, why) in silent(app, CACHES) {
+    for (target, why) in silent(app, CACHE_KINDS) {
         let mut cells = vec![Cell::None; COLUMNS.len()];
         cells[0] = Cell::text(target.info.id.as_str());
         cells[COLUMNS.len() - 1] = Cell::text(&why);

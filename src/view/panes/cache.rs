@@ -2,7 +2,7 @@
 
 use super::entry::trouble;
 use super::{Entry, Scene, Shape, counted, with};
-use crate::model::{CacheSample, Resource, Sample};
+use crate::model::{CACHE_KINDS, CacheSample, Resource, Sample};
 use crate::store::{Metric, Target};
 use crate::view::format;
 use crate::view::widgets::Scale;
@@ -19,7 +19,7 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
             Some(Sample::Cache(sample)) => {
                 out.push(trouble(target, scene).unwrap_or_else(|| entry(scene, target, sample)));
             }
-            None if target.info.kind == "redis" => out.extend(trouble(target, scene)),
+            None if CACHE_KINDS.contains(&target.info.kind.as_str()) => out.extend(trouble(target, scene)),
             _ => {}
         }
     }
