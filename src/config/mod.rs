@@ -1,5 +1,6 @@
 //! Settings: built-in < file < environment < flag. Knows the model; every error says file, line, key and why.
 
+mod application;
 mod discover;
 mod document;
 mod error;
@@ -12,6 +13,7 @@ mod target;
 mod thresholds;
 mod thresholds_file;
 
+pub use application::ApplicationPattern;
 pub use discover::{Surroundings, discover, discover_in};
 pub use document::{parse_duration, say_duration};
 pub use error::{ConfigError, Fault};

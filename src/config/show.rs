@@ -123,6 +123,9 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
     if target.kind == "postgres" {
         list.add("slow_after", quoted(&say_duration(target.slow_after)));
     }
+    if let Some(pattern) = &target.applications {
+        list.add("application_pattern", quoted(&pattern.to_string()));
+    }
     if let Some(prefix) = &target.prefix {
         list.add("prefix", quoted(prefix));
     }

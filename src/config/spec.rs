@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Thresholds;
+use super::{ApplicationPattern, Thresholds};
 use crate::model::{Namespace, TargetId};
 
 /// Everything that was configured, with defaults filled in.
@@ -119,6 +119,8 @@ pub struct TargetSpec {
     pub timeout: Duration,
     /// A statement that runs longer is slow.
     pub slow_after: Duration,
+    /// How the names of its sessions tell the kind of process, where they are not of the usual forms.
+    pub applications: Option<ApplicationPattern>,
     /// Cache namespaces.
     pub namespaces: Vec<Namespace>,
     /// Queues to watch; empty means every queue found.
@@ -160,6 +162,7 @@ impl TargetSpec {
             every: Duration::from_secs(if kind == "prometheus_hosts" { 5 } else { 1 }),
             timeout: Duration::from_secs(if kind == "prometheus_hosts" { 10 } else { 3 }),
             slow_after: Duration::from_secs(1),
+            applications: None,
             namespaces: Vec::new(),
             queues: Vec::new(),
             log: None,

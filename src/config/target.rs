@@ -12,7 +12,7 @@ use super::load::Known;
 use super::metrics_map::metrics;
 use super::statement::one_select;
 use super::thresholds_file::thresholds;
-use super::{Secret, TargetSpec};
+use super::{ApplicationPattern, Secret, TargetSpec};
 use crate::model::{Namespace, QUEUE_KINDS, SQL_QUEUE_KINDS, TargetId};
 
 /// What one kind takes beside the keys that every target has.
@@ -37,7 +37,7 @@ fn takes(kind: &str) -> Takes {
         "ssh" => (&["group", "ssh_config"], &["ssh://"], false),
         "node_exporter" => (&["group"], &["http://", "https://"], false),
         "prometheus_hosts" => (&["select", "group_by"], &["http://", "https://"], false),
-        "postgres" => (&["slow_after"], POSTGRES, true),
+        "postgres" => (&["slow_after", "application_pattern"], POSTGRES, true),
         "pgbouncer" => (&[], &["postgres://", "postgresql://"], false),
         "redis" => (&["namespace"], REDIS, false),
         "memcached" => (&[], &["memcached://", "unix:"], false),
@@ -56,7 +56,7 @@ fn takes(kind: &str) -> Takes {
 /// Whose key this is, for the error that says it stands at the wrong target.
 fn owner(key: &str) -> Option<&'static str> {
     match key {
-        "slow_after" => Some("postgres"),
+        "slow_after" | "application_pattern" => Some("postgres"),
         "namespace" => Some("redis"),
         "queues" => Some("worker queues, such as rq, celery and sidekiq"),
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
@@ -124,6 +124,14 @@ pub(super) fn target(
         && let Some(slow) = doc.duration(&at, "slow_after", millis(1), Duration::from_hours(24))
     {
         spec.slow_after = slow;
+    }
+    if takes.keys.contains(&"application_pattern")
+        && let Some((pattern, span)) = doc.text(&at, "application_pattern")
+    {
+        match ApplicationPattern::parse(&pattern) {
+            Ok(pattern) => spec.applications = Some(pattern),
+            Err(why) => doc.fault(&at, "application_pattern", &span, why),
+        }
     }
     if takes.keys.contains(&"queues") {
         queues(doc, &at, &mut spec);

@@ -77,31 +77,12 @@ fn takes_slot(backend: &Backend) -> bool {
     backend.is_client() || (backend.kind.is_empty() && !backend.user.is_empty())
 }
 
-/// The application with most sessions; `web.1` and `web.2` are both `web`.
+/// The kind of process with most sessions.
 fn largest(clients: &[&Backend]) -> Option<(String, usize)> {
     let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
     for client in clients {
-        *by_name.entry(family(client.who())).or_default() += 1;
+        *by_name.entry(client.family()).or_default() += 1;
     }
     let (name, most) = by_name.into_iter().max_by_key(|(_, number)| *number)?;
     Some((name.to_owned(), most))
-}
-
-fn family(name: &str) -> &str {
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let cut = stem.trim_end_matches(['.', '-', '_', ':', '#']);
-    if stem.len() < name.len() && cut.len() < stem.len() && !cut.is_empty() { cut } else { name }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::family;
-
-    #[test]
-    fn instances_of_one_application_are_counted_together() {
-        assert_eq!(
-            ["web.3", "worker-12", "psql", "h2", "7", "a:b#1"].map(family),
-            ["web", "worker", "psql", "h2", "7", "a:b"]
-        );
-    }
 }

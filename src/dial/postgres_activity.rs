@@ -74,6 +74,7 @@ fn backend(row: &PgRow, now: Timestamp) -> Result<Option<Backend>, Error> {
         wait_age: None,
         wants: None,
         holds: Vec::new(),
+        process: SafeText::default(),
     }))
 }
 

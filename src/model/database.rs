@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::family::family;
 use super::{BackendKey, LaneAge, Lock, Missing, SafeText, Statements, Timestamp, Upkeep};
 
 /// One raw sample of a database server.
@@ -100,6 +101,9 @@ pub struct Backend {
     /// Locks of its own on what others wait for, as of the last reading of the lock table.
     #[serde(default)]
     pub holds: Vec<Lock>,
+    /// The kind of process it belongs to, where a pattern of the config tells; else see [`Backend::family`].
+    #[serde(default)]
+    pub process: SafeText,
 }
 
 impl Backend {
@@ -129,6 +133,12 @@ impl Backend {
             .into_iter()
             .find(|name| !name.is_empty())
             .map_or("a session", SafeText::as_str)
+    }
+
+    /// What it has in common with its like: the kind of process, so that `web.3` and `web.4` are `web`.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        if self.process.is_empty() { family(self.who()) } else { self.process.as_str() }
     }
 }
 

@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod explain_lines;
 mod fact;
+mod family;
 mod finding;
 mod host;
 mod identity;

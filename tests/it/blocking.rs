@@ -29,6 +29,7 @@ fn session(pid: i32, blocked_by: &[i32]) -> Backend {
         wait_age: waits.then_some(f64::from(pid)),
         wants: None,
         holds: Vec::new(),
+        process: "".into(),
     }
 }
 

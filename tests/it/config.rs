@@ -88,6 +88,14 @@ fn a_statement_is_kept_without_its_end_and_asked_less_often() {
 }
 
 #[test]
+fn a_pattern_of_application_names_is_kept_as_written() {
+    let config = read_named("valid", "applications.toml", &no_env).expect("it is right");
+    let pattern = config.targets[0].applications.as_ref().expect("a pattern");
+    assert_eq!(pattern.to_string(), "shop-{kind}-*");
+    assert_eq!(pattern.kind("shop-web-7"), Some("web"));
+}
+
+#[test]
 fn an_address_that_is_missing_at_run_time_breaks_its_target_and_no_other() {
     let config = read_named("valid", "everything.toml", &no_env).expect("the others stand");
     let broken: Vec<_> = config.targets.iter().filter_map(|it| it.broken.as_deref()).collect();

@@ -38,6 +38,7 @@ fn session(pid: i32, name: &str, state: BackendState, blocked_by: &[i32]) -> Bac
         wait_age: waits.then_some(3.0),
         wants: None,
         holds: Vec::new(),
+        process: "".into(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::Connection as _;
 use tokio::time::{Instant, timeout};
-use warroom::config::TargetSpec;
+use warroom::config::{ApplicationPattern, TargetSpec};
 use warroom::lab::free_port;
 use warroom::lab::postgres::{Settings, start_with};
 use warroom::model::{BackendState, DatabaseSample, PollErrorKind, Severity, TargetId};
@@ -256,4 +256,21 @@ async fn a_standby_is_polled_and_its_primary_tells_how_far_it_is_behind() {
     poll_until(&mut of_standby, "a standby that is behind", behind).await;
     reader.run("rollback").await;
     poll_until(&mut of_standby, "a standby that has caught up again", caught_up).await;
+}
+
+#[tokio::test]
+async fn sessions_are_of_one_family_by_the_usual_names_or_by_the_operators_pattern() {
+    let server = server(&[]);
+    let mut clients = Vec::new();
+    for name in ["shop-web-7f9c", "shop-mail-1", "sidekiq 7.2.4 app [3 of 10 busy]", "web.3"] {
+        clients.push(Client::new(&server, name).await);
+    }
+    let families = async |spec: &TargetSpec| {
+        let sample = poll(&mut source(spec)).await.unwrap();
+        clients.iter().map(|one| backend(&sample, one.pid).family().to_owned()).collect::<Vec<_>>()
+    };
+    let mut spec = spec(&server);
+    assert_eq!(families(&spec).await, ["shop-web-7f9c", "shop-mail", "sidekiq", "web"]);
+    spec.applications = Some(ApplicationPattern::parse("shop-{kind}-*").unwrap());
+    assert_eq!(families(&spec).await, ["web", "mail", "sidekiq", "web"]);
 }

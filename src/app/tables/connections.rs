@@ -37,13 +37,7 @@ pub(super) fn connections(app: &App) -> Draft {
         let limit = sample.max_connections.saturating_sub(sample.reserved_connections);
         let mut groups: BTreeMap<(String, String, String), Held> = BTreeMap::new();
         for backend in sample.backends.iter().filter(|backend| backend.is_client()) {
-            // `web.3` and `web.4` are one application.
-            let name = backend
-                .who()
-                .trim_end_matches(|c: char| c.is_ascii_digit())
-                .trim_end_matches(['.', '-', ':']);
-            let name = if name.is_empty() { backend.who() } else { name };
-            let key = (name.to_owned(), backend.user.to_string(), backend.database.to_string());
+            let key = (backend.family().to_owned(), backend.user.to_string(), backend.database.to_string());
             let held = groups.entry(key).or_default();
             held.all += 1;
             held.waiting += u64::from(backend.waits_for_lock());

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::ask::{Answer, Session, ask};
-use crate::config::TargetSpec;
+use crate::config::{ApplicationPattern, TargetSpec};
 use crate::dial::PostgresDial;
-use crate::model::{Millis, Reading, Sample, TargetId};
+use crate::model::{DatabaseSample, Millis, Reading, SafeText, Sample, TargetId};
 use crate::sources::{BoxFuture, Source};
 
 /// How long an unanswered question is waited for, over many polls, before its session is given up.
@@ -23,6 +23,7 @@ const MOST_PATIENCE: Duration = Duration::from_mins(4);
 pub(super) struct PostgresSource {
     target: TargetId,
     dial: PostgresDial,
+    applications: Option<ApplicationPattern>,
     /// The session, when no question is in flight.
     session: Option<Session>,
     in_flight: Option<InFlight>,
@@ -38,7 +39,14 @@ impl PostgresSource {
     /// Does not connect yet.
     pub(super) fn new(spec: &TargetSpec) -> Result<Self, String> {
         let dial = PostgresDial::new(spec)?;
-        Ok(Self { target: spec.id.clone(), dial, session: None, in_flight: None, patience: PATIENCE })
+        Ok(Self {
+            target: spec.id.clone(),
+            dial,
+            applications: spec.applications.clone(),
+            session: None,
+            in_flight: None,
+            patience: PATIENCE,
+        })
     }
 
     /// The answer to a question asked in this very poll.
@@ -60,6 +68,16 @@ impl PostgresSource {
         answer
     }
 
+    /// What kind of process each session is, where the operator's pattern tells.
+    fn name_processes(&self, sample: &mut DatabaseSample) {
+        let Some(pattern) = &self.applications else { return };
+        for one in &mut sample.backends {
+            if let Some(kind) = pattern.kind(one.application_name.as_str()) {
+                one.process = SafeText::new(kind);
+            }
+        }
+    }
+
     fn settle(&mut self, session: Option<Session>) {
         self.in_flight = None;
         self.session = session;
@@ -71,7 +89,10 @@ impl Source for PostgresSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
         Box::pin(async move {
             let began = Instant::now();
-            let sample = self.fresh_answer().await.map(|sample| Sample::Database(Box::new(sample)));
+            let sample = self.fresh_answer().await.map(|mut sample| {
+                self.name_processes(&mut sample);
+                Sample::Database(Box::new(sample))
+            });
             vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
         })
     }

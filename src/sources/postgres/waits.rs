@@ -70,6 +70,7 @@ mod tests {
             wait_age: None,
             wants: None,
             holds: Vec::new(),
+            process: SafeText::default(),
         };
         let server_time = Timestamp::from_micros(at * 1_000_000);
         DatabaseSample { server_time, backends: vec![backend], ..DatabaseSample::default() }

@@ -49,6 +49,7 @@ pub(super) fn backend(pid: i32, application: &str, state: BackendState, blocked_
         wait_age: waits.then_some(60.0),
         wants: None,
         holds: Vec::new(),
+        process: "".into(),
     }
 }
 

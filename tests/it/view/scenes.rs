@@ -232,6 +232,7 @@ impl Lab {
             wait_age: None,
             wants: None,
             holds: Vec::new(),
+            process: "".into(),
         };
         for n in 0..dials.idle as i32 {
             backends.push(backend(4000 + n, &format!("web.{}", n % 4), BackendState::Idle, "COMMIT"));
