@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use super::Chord;
-use crate::model::{At, ExplainAsk, Explanation, Fact, Intent, Outcome, Plan, Progress, Refusal};
+use crate::model::{
+    At, BackendKey, ExplainAsk, Explanation, Fact, Intent, Outcome, Plan, Progress, Refusal, SessionLook,
+    TargetId,
+};
 
 /// Something that happened, the operator's keys included.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub enum Msg {
     Planned(u64, Box<Result<Plan, Refusal>>),
     /// A statement was explained, or why not; with the number of the question.
     Explained(u64, Box<Result<Explanation, Refusal>>),
+    /// A session was looked at closely, or why not; with the number of the question.
+    Looked(u64, Box<Result<SessionLook, Refusal>>),
     /// A long act came further.
     Progress(Progress),
     /// An act ended; with `by` somebody else on this bastion when it was not ours.
@@ -39,6 +44,8 @@ pub enum Effect {
     Plan(u64, Intent),
     /// Find out how a statement would be run; the number goes back with the answer.
     Explain(u64, Box<ExplainAsk>),
+    /// Look at a session closely, by reading only; the number goes back with the answer.
+    Look(u64, TargetId, BackendKey),
     /// Write the intent down, then carry it out.
     Act(Box<Plan>),
     /// End the running act at its next safe point.

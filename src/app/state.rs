@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use super::{Frame, History, Overlay, Viewpoint};
 use crate::config::{ConfirmRule, Environment};
 use crate::detect::{Judge, Judgement};
-use crate::model::{Actor, BackendKey, Namespace, PlanId, SafeText, Severity, TargetId, Timestamp};
+use crate::model::{
+    Actor, BackendKey, Namespace, PlanId, Refusal, SafeText, SessionLook, Severity, TargetId, Timestamp,
+};
 use crate::store::Store;
 
 /// Everything there is to know: a pure function of this draws the screen.
@@ -26,6 +28,8 @@ pub struct App {
     pub overlay: Option<Overlay>,
     /// A line to be read in passing.
     pub notice: Option<Notice>,
+    /// The session looked at closely last.
+    pub looked: Option<Looked>,
     /// What happened, newest last.
     pub events: VecDeque<Event>,
     /// The moments that can be stepped to.
@@ -36,6 +40,19 @@ pub struct App {
     pub numbers: Numbers,
     /// What was told already, so that nothing is told twice.
     pub told: Told,
+}
+
+/// A session looked at closely, when its page was opened.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The question's number.
+    pub number: u64,
+    /// On which target.
+    pub target: TargetId,
+    /// Which session.
+    pub key: BackendKey,
+    /// The answer; `None` while it is awaited.
+    pub told: Option<Result<SessionLook, Refusal>>,
 }
 
 /// What was told already.
@@ -67,7 +84,7 @@ pub struct Ended {
 /// Running numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Numbers {
-    /// Plans asked for.
+    /// Questions asked.
     pub asks: u64,
     /// Events listed.
     pub events: u64,

@@ -46,14 +46,27 @@ impl Lock {
         }
     }
 
+    /// As it stands in a tree: `a row of orders`, `orders AccessExclusive`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        match self.kind.as_str() {
+            "tuple" | "transactionid" => self.thing(),
+            _ => self.told(" "),
+        }
+    }
+
     /// Name and mode in short: `orders, RowExclusive`.
     #[must_use]
     pub fn short(&self) -> String {
+        self.told(", ")
+    }
+
+    fn told(&self, between: &str) -> String {
         let on = match (self.kind.as_str(), self.on.is_empty()) {
             ("relation" | "tuple" | "transactionid", false) => self.on.to_string(),
             _ => self.thing(),
         };
-        if self.mode.is_empty() { on } else { format!("{on}, {}", self.mode) }
+        if self.mode.is_empty() { on } else { format!("{on}{between}{}", self.mode) }
     }
 }
 
@@ -84,6 +97,10 @@ mod tests {
         assert_eq!(lock("transactionid", "", "Share").thing(), "a row another changed");
         assert_eq!(lock("relation", "orders", "AccessExclusive").thing(), "table orders");
         assert_eq!(lock("relation", "orders", "AccessExclusive").short(), "orders, AccessExclusive");
+        assert_eq!(lock("relation", "orders", "AccessExclusive").line(), "orders AccessExclusive");
+        assert_eq!(lock("tuple", "orders", "AccessExclusive").line(), "a row of orders");
+        assert_eq!(lock("advisory", "1, 2", "Share").line(), "advisory lock 1, 2 Share");
+        assert_eq!(Lock::of_event(&SafeText::new("relation")).line(), "a table");
         assert_eq!(lock("advisory", "42", "Exclusive").short(), "advisory lock 42, Exclusive");
     }
 }

@@ -22,6 +22,7 @@ mod proxy;
 mod queue;
 mod reading;
 mod resource;
+mod session_look;
 mod statements;
 mod text;
 mod time;
@@ -57,6 +58,7 @@ pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerStat
 pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SQL_QUEUE_KINDS, SharedCounts};
 pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};
 pub use resource::Resource;
+pub use session_look::{LookedLock, SessionLook};
 pub use statements::{StatementCost, Statements};
 pub use text::SafeText;
 pub use time::{Millis, Timestamp};

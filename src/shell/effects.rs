@@ -13,7 +13,9 @@ use super::perform::Hands;
 use crate::actions::StopFlag;
 use crate::app::{Effect, LabAsk, Msg};
 use crate::lab;
-use crate::model::{At, ExplainAsk, Fact, Intent, Outcome, OutcomeKind, Plan, PlanId, Progress, Refusal};
+use crate::model::{
+    At, BackendKey, ExplainAsk, Fact, Intent, Outcome, OutcomeKind, Plan, PlanId, Progress, Refusal, TargetId,
+};
 
 /// Longest wait for an act to come to its end once the console shall end.
 const LAST_WAIT: Duration = Duration::from_millis(700);
@@ -77,6 +79,7 @@ impl Effects {
         match effect {
             Effect::Plan(number, intent) => self.plan(number, intent),
             Effect::Explain(number, ask) => self.explain(number, *ask),
+            Effect::Look(number, target, key) => self.look(number, target, key),
             Effect::Act(plan) => self.act(*plan),
             Effect::StopAct => self.stop.stop(),
             Effect::PauseAct(paused) => self.stop.pause(paused),
@@ -110,6 +113,16 @@ impl Effects {
             let explained =
                 explained.unwrap_or_else(|| Err(Refusal::failed("an internal error while asking")));
             answers.send(Msg::Explained(number, Box::new(explained))).await.ok();
+        });
+    }
+
+    fn look(&self, number: u64, target: TargetId, key: BackendKey) {
+        let (hands, answers) = (self.hands.clone(), self.answers.clone());
+        let look = async move { hands.look(&target, key).await };
+        tokio::spawn(async move {
+            let failed = || Err(Refusal::failed("an internal error while looking at the session"));
+            let looked = guarded(look).await.unwrap_or_else(failed);
+            answers.send(Msg::Looked(number, Box::new(looked))).await.ok();
         });
     }
 

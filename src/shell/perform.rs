@@ -16,8 +16,9 @@ use crate::feed::Clock;
 use crate::journal::{Intended, Journal};
 use crate::model::{
     BackendKey, Confirm, ExplainAsk, Explanation, Intent, Mark, Outcome, OutcomeKind, Plan, PlanId, PlanLine,
-    Refusal, SafeText, TargetId,
+    Refusal, SafeText, SessionLook, TargetId,
 };
+use crate::sources::look_at_session;
 
 /// Longest a plan may take to read.
 const PLAN: Duration = Duration::from_secs(5);
@@ -113,6 +114,14 @@ impl Hands {
     /// Nobody waits, nobody can be named, or the target cannot be asked.
     pub async fn root_blocker(&self, target: &TargetId) -> Result<Vec<BackendKey>, Refusal> {
         self.postgres(target).await?.root_blocker().await
+    }
+
+    /// Looks at one session closely. Reads only, so it is done under read-only too.
+    ///
+    /// # Errors
+    /// It is gone, or the target cannot be asked.
+    pub async fn look(&self, target: &TargetId, key: BackendKey) -> Result<SessionLook, Refusal> {
+        look_at_session(self.spec(target)?, key).await
     }
 
     /// The actions on a PostgreSQL, made now or earlier.

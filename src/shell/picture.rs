@@ -57,6 +57,9 @@ pub async fn picture(setup: Setup, pose: &Pose) -> Result<String, ConsoleError> 
             if let Effect::Plan(ask, intent) = effect {
                 let plan = hands.plan(&intent).await;
                 update(&mut app, clock::now(), Msg::Planned(ask, Box::new(plan)));
+            } else if let Effect::Look(ask, target, key) = effect {
+                let looked = hands.look(&target, key).await;
+                update(&mut app, clock::now(), Msg::Looked(ask, Box::new(looked)));
             }
         }
         look_on(&mut app, &mut feed, PRESS).await;

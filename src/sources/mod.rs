@@ -34,6 +34,7 @@ mod sql_queue;
 mod ssh;
 mod web_page;
 
+pub use postgres::look_at_session;
 pub use source::{BoxFuture, Kind, Source};
 
 /// Every kind of target there is; a new one is a folder and a line here.

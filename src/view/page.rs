@@ -12,7 +12,7 @@ use crate::app::{Cell, RowKey, Tab, detail};
 /// Cells of a label.
 const LABEL: u16 = 22;
 /// Lines one value takes at most.
-const MOST: usize = 12;
+const MOST: usize = 200;
 
 /// Draws the page.
 pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, tab: Tab, key: &RowKey, scene: &Scene<'_>) {

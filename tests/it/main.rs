@@ -25,6 +25,7 @@ mod postgres;
 mod postgres_actions;
 mod postgres_detect;
 mod postgres_explain;
+mod postgres_look;
 mod postgres_prepared;
 mod postgres_safe;
 mod postgres_source;

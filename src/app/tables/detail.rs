@@ -1,6 +1,7 @@
 //! All that is known of one row.
 
 use super::draft::{draft, polled, why_silent};
+use super::session_page;
 use crate::app::{App, Cell, RowKey, Tab};
 use crate::model::{BackendKey, Sample, TargetId};
 use crate::store::Target;
@@ -26,7 +27,7 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
     match key {
         RowKey::Backend(id, key) => {
             if let Some(target) = target(id) {
-                lines.extend(backend(target, *key));
+                lines.extend(session_page::session(app, target, *key));
                 lines.extend(pooled(app, target, *key));
             }
         }
@@ -70,40 +71,6 @@ fn missing(target: &Target) -> &[crate::model::Missing] {
         Some(Sample::Fleet(it)) => &it.missing,
         None => &[],
     }
-}
-
-fn backend(target: &Target, key: BackendKey) -> Vec<(String, Cell)> {
-    let Some(Sample::Database(sample)) = target.sample.as_deref().map(|sample| &sample.it) else {
-        return Vec::new();
-    };
-    let Some(it) = sample.backends.iter().find(|backend| backend.key == key) else { return Vec::new() };
-    let pids = |pids: Vec<i32>| {
-        let text = pids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        if text.is_empty() { Cell::None } else { Cell::text(&text) }
-    };
-    let mut waits_for = it.blocked_by.clone();
-    waits_for.sort_unstable();
-    waits_for.dedup();
-    let behind = sample.backends.iter().filter(|other| other.blocked_by.contains(&key.pid));
-    let client =
-        if it.client.is_empty() { Cell::text("local socket") } else { Cell::Text(it.client.clone()) };
-    let wrote = if it.has_written { "has written: ending it rolls that back" } else { "has written nothing" };
-    let in_transaction = it.xact_age.is_some();
-    vec![
-        ("application".into(), Cell::Text(it.application_name.clone())),
-        ("role".into(), Cell::Text(it.user.clone())),
-        ("database".into(), Cell::Text(it.database.clone())),
-        ("from".into(), client),
-        ("connected".into(), Cell::Seconds(sample.server_time.seconds_since(key.started).max(0.0))),
-        ("full state".into(), Cell::text(it.state.word())),
-        ("in this state".into(), Cell::maybe(it.state_age, Cell::Seconds)),
-        ("transaction".into(), if in_transaction { Cell::text(wrote) } else { Cell::None }),
-        ("statement for".into(), Cell::maybe(it.query_age, Cell::Seconds)),
-        ("waits for pid".into(), pids(waits_for)),
-        ("blocks pid".into(), pids(behind.map(|other| other.key.pid).collect())),
-        ("kind".into(), Cell::Text(it.kind.clone())),
-        ("leader pid".into(), Cell::maybe(it.leader_pid, |pid| Cell::text(&pid.to_string()))),
-    ]
 }
 
 /// Who stands behind a session that a pooler opened.

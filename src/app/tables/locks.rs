@@ -6,7 +6,7 @@ use super::sessions::{POSTGRES, state};
 use crate::app::{App, Cell, Column, Place, Row, RowKey, Tab};
 use crate::detect::blocking::{Forest, Node};
 use crate::model::words::many;
-use crate::model::{DatabaseSample, Resource, SafeText, Severity};
+use crate::model::{Backend, DatabaseSample, Resource, SafeText, Severity};
 use crate::store::Target;
 
 const COLUMNS: &[Column] = &[
@@ -16,7 +16,7 @@ const COLUMNS: &[Column] = &[
     col("XACT", 6, true, 4),
     col("WAITS", 6, true, 1),
     col("FREES", 5, true, 0),
-    col("WANTS", 14, false, 5),
+    col("HOLDS / WANTS", 22, false, 5),
     col("ON", 10, false, 7),
     col("QUERY", 0, false, 3),
 ];
@@ -98,7 +98,7 @@ fn tree(target: &Target, sample: &DatabaseSample, forest: &Forest, worst: Severi
                     Cell::maybe(backend.xact_age, Cell::Seconds),
                     Cell::maybe(backend.wait_age, Cell::Seconds),
                     Cell::Count(u64::from(it.frees)),
-                    Cell::maybe(wants, |wait| Cell::Text(wait.event.clone())),
+                    holds_or_wants(backend),
                     Cell::text(id.as_str()),
                     Cell::Text(backend.query.clone()),
                 ];
@@ -138,4 +138,10 @@ fn tree(target: &Target, sample: &DatabaseSample, forest: &Forest, worst: Severi
         rows.push(Leafy { row, kind, waits: waited });
     }
     rows
+}
+
+/// What a waiter waits for, what a root holds.
+fn holds_or_wants(backend: &Backend) -> Cell {
+    let lock = backend.wanted().or_else(|| backend.holds.first().cloned());
+    Cell::maybe(lock, |lock| Cell::text(&lock.line()))
 }

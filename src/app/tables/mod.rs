@@ -13,6 +13,7 @@ mod locks;
 mod pools;
 mod proxy;
 mod queues;
+mod session_page;
 mod sessions;
 mod statements;
 mod targets;

@@ -1,7 +1,8 @@
 //! Every command, carried out: from a key, from a list or from the palette.
 
 use super::{
-    DONE, Done, confirm, explain, menu, moves, palette, prompt, servers, settle, targeting, tell, travel,
+    DONE, Done, confirm, explain, look, menu, moves, palette, prompt, servers, settle, targeting, tell,
+    travel,
 };
 use crate::app::{
     App, Cell, Command, Effect, Input, LabAsk, MenuItem, Overlay, Pick, Place, RowKey, Tab, about, detail,
@@ -92,7 +93,9 @@ pub(super) fn run(app: &mut App, command: Command, argument: Option<&str>) -> Do
         Command::Acknowledge => acknowledge(app),
         Command::PollNow => {
             tell::say(app, "every target is polled now", Severity::Ok);
-            Ok(vec![Effect::PollNow])
+            let mut effects = vec![Effect::PollNow];
+            effects.extend(look::ask(app));
+            Ok(effects)
         }
         Command::Redraw => Ok(vec![Effect::Redraw]),
         Command::Copy => copy(app),

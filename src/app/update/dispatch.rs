@@ -1,6 +1,6 @@
 //! What happened goes to the file whose concern it is.
 
-use super::{acting, confirm, explain, facts, keys, tell};
+use super::{acting, confirm, explain, facts, keys, look, tell};
 use crate::app::{App, Effect, Keymap, Msg, Overlay};
 use crate::model::{Severity, Timestamp};
 
@@ -16,6 +16,7 @@ pub fn update(app: &mut App, at: Timestamp, msg: Msg) -> Vec<Effect> {
         Msg::Tick => return tick(app),
         Msg::Planned(ask, planned) => confirm::planned(app, ask, *planned),
         Msg::Explained(ask, explained) => explain::explained(app, ask, *explained),
+        Msg::Looked(ask, looked) => look::looked(app, ask, *looked),
         Msg::Progress(progress) => acting::progress(app, progress),
         Msg::Ended(outcome) => return acting::ended(app, *outcome),
         Msg::Say(says) => tell::say(app, says, Severity::Ok),

@@ -9,6 +9,7 @@ mod explain;
 mod facts;
 mod hints;
 mod keys;
+mod look;
 mod menu;
 mod moves;
 mod palette;

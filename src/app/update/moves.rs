@@ -152,6 +152,7 @@ pub(super) fn drill(app: &mut App) -> Done {
             }
             app.viewpoint.scroll = 0;
             app.viewpoint.stack.push(Place::Detail(tab, key));
+            return Ok(super::look::ask(app));
         }
         Place::Detail(..) => return Err("this is all that is known of it".into()),
     }

@@ -5,10 +5,13 @@ mod ask;
 mod doctor;
 mod lanes;
 mod locks;
+mod look;
 mod rows;
 mod source;
 mod statements;
 mod waits;
+
+pub use look::look_at_session;
 
 use super::{Kind, Source};
 use crate::config::TargetSpec;

@@ -1,7 +1,9 @@
 //! Moving, filtering, sorting, marking, and what the tables say.
 
-use warroom::app::{Cell, Effect, Overlay, Pane, Place, RowKey, Tab, detail, table};
-use warroom::model::{BackendState, DatabaseSample, Intent, PreparedTransaction, Wait};
+use warroom::app::{Cell, Effect, Msg, Overlay, Pane, Place, RowKey, Tab, detail, table};
+use warroom::model::{
+    BackendState, DatabaseSample, Intent, Lock, LookedLock, PreparedTransaction, SafeText, SessionLook, Wait,
+};
 
 use super::bench::{Bench, backend, id, key, pile_up, plans, refused, safe, text};
 
@@ -82,6 +84,55 @@ fn a_target_that_does_not_answer_has_a_row_that_says_so() {
     assert!(bench.events().iter().any(|says| says == "cache: connection refused"));
     bench.seconds(3);
     assert!(bench.events().iter().any(|says| says.starts_with("cache answers again, after")));
+}
+
+#[test]
+fn a_session_s_page_asks_for_its_locks_and_whole_statement() {
+    let mut bench = Bench::new();
+    let page = |bench: &Bench| {
+        let Place::Detail(tab, key) = bench.app.viewpoint.place() else { panic!("no page") };
+        let lines = detail(&bench.app, *tab, key);
+        lines.iter().map(|(label, cell)| format!("{label} {}", text(cell))).collect::<Vec<_>>()
+    };
+    let asked = |effects: &[Effect]| match effects {
+        [.., Effect::Look(number, _, key)] => (*number, *key),
+        other => panic!("{other:?}"),
+    };
+    let (first, key) = asked(&bench.press("2 2 j enter"));
+    assert!(page(&bench).contains(&"looked at asking for its locks and its whole statement".to_owned()));
+    let (second, again) = asked(&bench.press("r"));
+    assert_eq!(key, again);
+    let lock = |kind: &str, on: &str, mode: &str| Lock {
+        kind: SafeText::new(kind),
+        on: SafeText::new(on),
+        mode: SafeText::new(mode),
+    };
+    let answer = |mode: &str| SessionLook {
+        key,
+        read_at: bench.app.now,
+        xid: Some(SafeText::new("741")),
+        query: SafeText::new("update orders set whole = true"),
+        query_cut: false,
+        locks: vec![
+            LookedLock { lock: lock("tuple", "orders", "Exclusive"), held: false, count: 1 },
+            LookedLock { lock: lock("relation", "orders", mode), held: true, count: 1 },
+        ],
+        left_out: 3,
+        no_locks: None,
+    };
+    let (late, now) = (answer("Share"), answer("RowExclusive"));
+    bench.msg(Msg::Looked(second, Box::new(Ok(now))));
+    bench.msg(Msg::Looked(first, Box::new(Ok(late))));
+    let lines = page(&bench);
+    for line in [
+        "has written yes, as transaction 741",
+        "wants orders, Exclusive",
+        "holds orders, RowExclusive",
+        " and 3 lesser locks",
+        "whole statement update orders set whole = true",
+    ] {
+        assert!(lines.contains(&line.to_owned()), "{line}: {lines:#?}");
+    }
 }
 
 #[test]
