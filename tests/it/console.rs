@@ -78,7 +78,7 @@ fn every_byte_is_in_a_synchronized_update_and_a_key_that_changes_nothing_writes_
 }
 
 /// What a Redis answers, however long it takes.
-fn ask(port: u16, line: &str) -> String {
+pub(super) fn ask(port: u16, line: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the server takes connections");
     stream.write_all(format!("{line}\r\nQUIT\r\n").as_bytes()).expect("sent");
     let mut text = String::new();
