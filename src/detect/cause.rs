@@ -70,9 +70,11 @@ fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
         (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresLoad) => true,
         (R::HostMemory | R::HostDisk | R::HostCpu, R::CacheLatency) => true,
         (
-            R::HostMemory | R::HostDisk | R::HostCpu | R::HostNetwork,
+            R::HostMemory | R::HostDisk | R::HostNetwork,
             R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
         ) => true,
+        // A busy machine answers late: it neither turns a server away nor sends the workers home.
+        (R::HostCpu, R::RequestQueue | R::EndpointLatency) => true,
         (R::HostNetwork, R::TargetAnswer | R::PostgresReplication) => true,
         (R::CacheMemory, R::CacheLatency) => same_target,
         (R::CacheMemory | R::CacheLatency, R::PostgresLoad | R::RequestQueue | R::EndpointLatency) => true,
@@ -177,8 +179,9 @@ fn tie(findings: &mut Vec<Finding>, may: impl Fn(&Finding, &Finding) -> bool) {
                 is_claim(cause) && in_time(cause, symptom) && can_cause(cause, symptom) && may(cause, symptom)
             })
             .max_by_key(|before| {
-                let near = findings[*before].target.target() == findings[at].target.target();
-                (near, rank(findings[*before].resource), Reverse(*before))
+                let cause = &findings[*before];
+                let near = cause.target.target() == findings[at].target.target();
+                (near, harms(cause.resource), rank(cause.resource), Reverse(*before))
             });
     }
     let root = |mut at: usize| {
@@ -305,6 +308,28 @@ mod tests {
         let queue = finding(Resource::RequestQueue, "edge/app", Severity::Critical, 4);
         let told = judge(31, &[&busy, &queue, &again]);
         assert_eq!(told[0], (Resource::PostgresLocks, None), "{told:?}");
+    }
+
+    #[test]
+    fn a_server_that_is_gone_is_not_put_down_to_a_busy_machine() {
+        let mut all = vec![
+            finding(Resource::HostCpu, "bastion", Severity::Critical, 0),
+            finding(Resource::ProxyBackends, "edge/app", Severity::Critical, 5),
+        ];
+        Causes::default().tie(&mut all, at(6));
+        assert_eq!((all[0].resource, all[0].caused_by.as_deref()), (Resource::ProxyBackends, None));
+    }
+
+    #[test]
+    fn what_harms_is_rather_the_cause_than_what_is_only_busy() {
+        let mut all = vec![
+            finding(Resource::HostCpu, "bastion", Severity::Critical, -20),
+            finding(Resource::TargetAnswer, "cache", Severity::Critical, 0),
+            finding(Resource::RequestQueue, "edge/app", Severity::Critical, 2),
+        ];
+        Causes::default().tie(&mut all, at(6));
+        assert_eq!(all[0].resource, Resource::TargetAnswer);
+        assert_eq!(all[1].caused_by.as_deref(), Some("target.answer@cache"));
     }
 
     #[test]

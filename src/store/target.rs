@@ -76,6 +76,9 @@ pub struct Target {
     history: VecDeque<Arc<At<Sample>>>,
 }
 
+/// No target that fails is left alone for longer than this, its usual interval aside.
+const LONGEST_PAUSE: Duration = Duration::from_secs(18);
+
 impl Target {
     /// A target that has not been asked yet.
     #[must_use]
@@ -139,7 +142,11 @@ impl Target {
     #[must_use]
     pub fn state(&self, now: Timestamp) -> TargetState {
         let Some(heard) = self.heard else { return TargetState::Waiting };
-        let limit = self.info.every * 3 + self.info.timeout;
+        let mut limit = self.info.every * 3 + self.info.timeout;
+        if self.error.is_some() {
+            // One that fails is asked ever less often, and is down all the while.
+            limit += (self.info.every * 12).min(LONGEST_PAUSE);
+        }
         if now.since(heard) > limit {
             TargetState::Stale
         } else if self.error.is_some() {

@@ -168,7 +168,7 @@ pub fn wrap(text: &str, width: usize, lines: usize) -> Vec<String> {
         }
         let (mut used, mut end, mut space) = (0, 0, None);
         for (at, symbol) in rest.grapheme_indices(true) {
-            if symbol == " " {
+            if symbol == " " && !is_inside_a_measure(rest, at) {
                 space = Some(at);
             }
             used += symbol.width();
@@ -186,6 +186,13 @@ pub fn wrap(text: &str, width: usize, lines: usize) -> Vec<String> {
     out
 }
 
+/// Whether the space at `at` stands between a number and its unit, as in `8.6 s`.
+fn is_inside_a_measure(text: &str, at: usize) -> bool {
+    let number = text[..at].ends_with(|c: char| c.is_ascii_digit());
+    let unit = text[at..].trim_start().split(' ').next().unwrap_or_default();
+    number && unit.trim_end_matches([')', '.', ',', ';', ':']).len() <= 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +204,7 @@ mod tests {
         assert_eq!(cut("worker-12", 8), "worker-…");
         assert_eq!(cut("数据库服务器", 7), "数据库…");
         assert_eq!(cut("x", 0), "");
+        assert_eq!(wrap("it hangs (8.6 s)", 14, 2), ["it hangs", "(8.6 s)"]);
         assert_eq!(
             wrap("38 wait behind web.3 since 14:01", 14, 3),
             ["38 wait behind", "web.3 since", "14:01"]

@@ -91,7 +91,8 @@ fn since(scene: &Scene<'_>, finding: &Finding) -> String {
         let key = format!("{} {}", finding.rule, finding.reference());
         if scene.world.acknowledged.contains(&key) { " (acknowledged)" } else { "" }
     };
-    format!(". Since {} ({age}){deploy}{seen}", scene.clock(finding.since))
+    let end = if finding.says.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{end} Since {} ({age}){deploy}{seen}", scene.clock(finding.since))
 }
 
 /// What is worth knowing while nothing is found: who does not answer, and the last deploy.

@@ -34,7 +34,8 @@ fn read(app: &mut App, at: Timestamp, reading: Reading) {
     match (before, error) {
         (None, Some(error)) if failing(app).is_some() => {
             let severity = if error.kind.is_ours() { Severity::Unknown } else { Severity::Critical };
-            tell::event(app, at, EventKind::Target(severity), &format!("{id}: {error}"));
+            let what = if error.kind.is_ours() { "cannot be asked" } else { "does not answer" };
+            tell::event(app, at, EventKind::Target(severity), &format!("{id} {what}: {error}"));
         }
         (Some(since), None) => {
             let says = format!("{id} answers again, after {}", span(at.seconds_since(since)));

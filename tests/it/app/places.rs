@@ -81,7 +81,16 @@ fn a_target_that_does_not_answer_has_a_row_that_says_so() {
     bench.take("cache", Err(refused()));
     let caches = table(&bench.app, Tab::Caches);
     assert!(text(caches.rows[0].cells.last().expect("cells")).contains("connection refused"));
-    assert!(bench.events().iter().any(|says| says == "cache: connection refused"));
+    assert!(bench.events().iter().any(|says| says == "cache does not answer: connection refused"));
+    // It is asked less and less often, and is down all the while.
+    bench.wait(15_000);
+    let state = |bench: &Bench| {
+        let now = bench.app.moment();
+        bench.app.world.store.target(&id("cache")).expect("configured").state(now)
+    };
+    assert_eq!(state(&bench), warroom::store::TargetState::Down);
+    bench.wait(60_000);
+    assert_eq!(state(&bench), warroom::store::TargetState::Stale);
     bench.seconds(3);
     assert!(bench.events().iter().any(|says| says.starts_with("cache answers again, after")));
 }
