@@ -131,7 +131,7 @@ use Command as C;
 #[rustfmt::skip]
 pub const COMMANDS: &[CommandInfo] = &[
     row(C::Fix, "fix", &["F"], "carry out the verdict's remedy", "fix", None),
-    row(C::Terminate, "terminate", &["K"], "end the selected session (on the overview: the root blocker)", "end session", None),
+    row(C::Terminate, "terminate", &["K"], "end the selected session, or the root blocker", "end session", None),
     row(C::Cancel, "cancel", &["C"], "cancel the selected session's statement", "cancel stmt", None),
     row(C::Clear, "clear", &["X"], "clear a cache namespace", "clear cache", Some("NAMESPACE")),
     row(C::Drain, "drain", &["D"], "drain the selected server behind a HAProxy", "drain", None),

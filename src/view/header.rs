@@ -92,9 +92,11 @@ fn targets(scene: &Scene<'_>, room: u16) -> (String, Severity) {
 /// Clock, counts and the key for help, from the right; returns where they begin.
 fn right_side(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) -> u16 {
     let mut right = area.right().saturating_sub(1);
+    // That this is the past must never be left out.
+    let reserve = if scene.app.past.is_some() { 26 } else { 40 };
     let mut put = |text: &str, role: Role, gap: u16| {
         let width = cells(text);
-        if right < area.x + width + gap + 40 {
+        if right < area.x + width + gap + reserve {
             return;
         }
         ink.put(right - width, area.y, width, text, role);
@@ -111,7 +113,8 @@ fn right_side(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) -> u16 {
     let time = format::clock(scene.now, scene.zone());
     if scene.app.past.is_some() {
         let ago = format::seconds(scene.app.now.seconds_since(scene.now));
-        put(&format!(" PAUSED {time} {zone}, {ago} ago "), Role::Past, 1);
+        let zone = if area.width < ROOMY { String::new() } else { format!(" {zone}") };
+        put(&format!(" PAUSED {time}{zone}, {ago} ago "), Role::Past, 1);
     } else {
         put(&format!("LIVE {time} {zone}"), Role::Live, 1);
     }

@@ -4,7 +4,7 @@ use super::draft::{Draft, col, row};
 use crate::app::{App, Cell, Column, RowKey};
 
 const COLUMNS: &[Column] = &[
-    col("SEVERITY", 11, false, 0),
+    col("SEVERITY", 8, false, 0),
     col("RESOURCE", 21, false, 0),
     col("ON", 14, false, 0),
     col("FOR", 6, true, 1),

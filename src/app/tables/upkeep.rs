@@ -97,9 +97,9 @@ fn work(lines: &mut Lines<'_>, target: &Target) {
     );
     let asked = rates.checkpoints_requested.filter(|number| *number > 0);
     let says = if asked.is_some() {
-        "bytes/s; a checkpoint was forced by it: raise max_wal_size"
+        "a second; a checkpoint was forced by it: raise max_wal_size"
     } else {
-        "bytes/s"
+        "a second"
     };
     lines.add("work", "log written", Cell::maybe(rates.wal_bytes, Cell::Bytes), Severity::Ok, says);
 }

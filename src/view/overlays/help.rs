@@ -38,6 +38,6 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     }
     let left = rows.saturating_sub(from + page);
     let more = if left > 0 { format!("   down: {left} more") } else { String::new() };
-    let text = format!("every command can be typed after :   No key acts alone: a dialog says first{more}");
+    let text = format!("any command can be typed after :   No key acts without a dialog{more}");
     ink.put(inside.x, inside.bottom() - 1, inside.width, &text, Role::Muted);
 }

@@ -160,7 +160,8 @@ fn shown(cell: &Cell, it: &Tabular<'_>) -> (String, Role) {
     let text = match cell {
         Cell::None => return ("-".into(), Role::Muted),
         Cell::Severity(severity) => {
-            return (format!("{} {}", severity.glyph(), severity.word()), Role::of(*severity));
+            // Its glyph leads the row.
+            return (severity.word().to_owned(), Role::of(*severity));
         }
         other => text_of(other, it.now, it.zone),
     };

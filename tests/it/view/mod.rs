@@ -103,6 +103,17 @@ fn targets_that_do_not_answer() {
 }
 
 #[test]
+fn the_past_is_marked_as_such_at_every_size() {
+    let mut lab = Lab::healthy().with(40, |_| {});
+    lab.app.past = Some(Box::new(lab.app.world.clone()));
+    for (width, height) in SIZES {
+        let seen = text(&screen(&lab.app, "terminal", width, height));
+        let first = seen.lines().next().expect("a header");
+        assert!(first.contains("PAUSED 14:0") && !first.contains("LIVE"), "{first}");
+    }
+}
+
+#[test]
 fn nothing_heard_yet() {
     agreed("first", &Lab::new());
 }
