@@ -83,11 +83,9 @@ fn a_target_that_does_not_answer_has_a_row_that_says_so() {
     assert!(text(caches.rows[0].cells.last().expect("cells")).contains("connection refused"));
     assert!(bench.events().iter().any(|says| says == "cache does not answer: connection refused"));
     // It is asked less and less often, and is down all the while.
+    let state =
+        |bench: &Bench| bench.app.world.store.target(&id("cache")).expect("configured").state(bench.at);
     bench.wait(15_000);
-    let state = |bench: &Bench| {
-        let now = bench.app.moment();
-        bench.app.world.store.target(&id("cache")).expect("configured").state(now)
-    };
     assert_eq!(state(&bench), warroom::store::TargetState::Down);
     bench.wait(60_000);
     assert_eq!(state(&bench), warroom::store::TargetState::Stale);
