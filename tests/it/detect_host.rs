@@ -332,15 +332,14 @@ fn refused() -> PollError {
 }
 
 #[test]
-fn a_target_that_does_not_answer_is_critical_and_tells_since_when() {
+fn a_target_that_does_not_answer_is_critical_and_tells_why() {
     let mut watch = Watch::new(Thresholds::default());
     assert!(watch.look(0).resource(Resource::TargetAnswer, &id()).is_none(), "it was not asked yet");
     watch.hear(0, 1.0, Ok(healthy(0)));
     let judgement = watch.hear(4, 1.0, Err(refused()));
-    let answer = of(&judgement, Resource::TargetAnswer);
+    let answer = of(&judgement, Resource::TargetAnswer).clone();
     assert_eq!((answer.severity, answer.errors), (Severity::Critical, Some(1)));
-    assert!(answer.says.starts_with("does not answer: ") && answer.says.ends_with("; last answer 4.0 s ago"));
-    assert!(answer.says.contains("connection refused"), "{}", answer.says);
+    assert_eq!(answer.says, "connecting to 10.0.0.5:22: connection refused");
     // What was true of the machine before is not told as if it still were.
     assert!(judgement.resource(Resource::HostCpu, &id()).is_none_or(|it| it.severity != Severity::Ok));
     watch.hear(5, 1.0, Ok(healthy(5)));
@@ -349,7 +348,7 @@ fn a_target_that_does_not_answer_is_critical_and_tells_since_when() {
 
     let mut never = Watch::new(Thresholds::default());
     let (_, says) = stands(&never.hear(0, 1.0, Err(refused())), Resource::TargetAnswer);
-    assert!(says.ends_with("it has not answered yet"), "{says}");
+    assert_eq!(says, answer.says, "one that never answered is told in the same words");
 }
 
 #[test]
@@ -360,16 +359,13 @@ fn trouble_of_our_own_says_nothing_of_the_target_and_neither_does_silence() {
         let judgement = Watch::new(Thresholds::default()).hear(0, 1.0, Err(PollError::new(kind, "no")));
         let (severity, says) = stands(&judgement, Resource::TargetAnswer);
         assert_eq!(severity, Severity::Unknown, "{kind}");
-        assert!(says.starts_with("cannot be judged: "), "{says}");
+        assert_eq!(says, "no", "{kind}");
     }
     let mut watch = Watch::new(Thresholds::default());
     watch.hear(0, 1.0, Ok(healthy(0)));
     assert_eq!(stands(&watch.look(5), Resource::TargetAnswer).0, Severity::Ok);
     let (severity, says) = stands(&watch.look(9), Resource::TargetAnswer);
-    assert_eq!(
-        (severity, says.as_str()),
-        (Severity::Unknown, "nothing was heard of it; last answer 9.0 s ago")
-    );
+    assert_eq!((severity, says.as_str()), (Severity::Unknown, "nothing heard of it for 9.0 s"));
 }
 
 #[test]
