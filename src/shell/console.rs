@@ -106,6 +106,10 @@ impl Console {
                 () = sleep_until(tick_at) => {
                     tick_at = next_second();
                     self.tick(&mut feed);
+                    // A key in the same moment can swallow the news of a new size.
+                    if Tty::size() != self.app.size {
+                        resize_at = resize_at.or(Some(Instant::now()));
+                    }
                 }
                 () = sleep_until(due.unwrap_or(tick_at)), if due.is_some() => {}
                 () = sleep(BEHIND), if !self.line.is_clear() => self.line.go_on()?,
