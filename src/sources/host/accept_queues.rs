@@ -21,6 +21,11 @@ const CONNECTIONS_EVERY: Duration = Duration::from_millis(100);
 /// A look may cost at most one part in so many of a processor; dearer ones become rarer.
 const SHARE: u32 = 150;
 const CONNECTIONS_SHARE: u32 = 500;
+/// The same while next to nothing waits: means near zero need fewer looks.
+const CALM_SHARE: u32 = 750;
+const CALM_CONNECTIONS_SHARE: u32 = 2_500;
+/// From this part of the looks in which something waits on, each look counts.
+const BUSY: f64 = 0.02;
 /// The rarest.
 const SELDOM: Duration = Duration::from_secs(5);
 
@@ -66,7 +71,7 @@ fn sample_for_ever(seen: &Weak<Mutex<Seen>>) {
         let Some(seen) = seen.upgrade() else { return };
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         // A refusal is told by the next poll, which looks for itself.
-        pause = if seen.look().is_ok() { seen.listening.pause(SHARE, EVERY) } else { SELDOM };
+        pause = if seen.look().is_ok() { seen.listening.pause(seen.share(), EVERY) } else { SELDOM };
     }
 }
 
@@ -77,6 +82,8 @@ struct Seen {
     listening: Cost,
     connections: Cost,
     connections_due: Option<Instant>,
+    /// Part of the recent looks in which something waited, 0 to 1.
+    busy: f64,
 }
 
 impl Seen {
@@ -88,15 +95,23 @@ impl Seen {
         let looked = Instant::now();
         self.tallies.end_listening(looked);
         self.listening.learn(looked - began);
+        let waits = if self.tallies.something_waits() { 1.0 } else { 0.0 };
+        self.busy += (waits - self.busy) / 64.0;
         if self.connections_due.is_none_or(|due| looked >= due) {
             self.tallies.begin_connected();
             self.kernel.dump(Which::Connected, &mut |socket| self.tallies.connected(&socket))?;
             self.tallies.end_connected(looked);
             let now = Instant::now();
             self.connections.learn(now - looked);
-            self.connections_due = Some(now + self.connections.pause(CONNECTIONS_SHARE, CONNECTIONS_EVERY));
+            let share = if self.busy < BUSY { CALM_CONNECTIONS_SHARE } else { CONNECTIONS_SHARE };
+            self.connections_due = Some(now + self.connections.pause(share, CONNECTIONS_EVERY));
         }
         Ok(())
+    }
+
+    /// One part in so many of a processor that looking at the listening sockets may cost now.
+    fn share(&self) -> u32 {
+        if self.busy < BUSY { CALM_SHARE } else { SHARE }
     }
 
     /// Looks for the one that has waited longest; only when something waits, since it costs more.
