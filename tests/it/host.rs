@@ -57,7 +57,9 @@ async fn a_full_accept_queue_is_seen_with_its_limit_and_its_overflows() {
     let row = wait_for(&mut source, port, |it| it.depth == 6).await;
     assert_eq!((row.limit, row.max_depth, row.address.as_str()), (5, 6, "127.0.0.1"));
     let joined: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
-    assert_eq!(joined.iter().filter(|it| it.is_ok()).count(), 6);
+    // One whose last step the full queue dropped may still believe that it is connected.
+    let through = joined.iter().filter(|it| it.is_ok()).count();
+    assert!((6..12).contains(&through), "{through} came through");
     let after = poll(&mut source).await;
     let grown = after.tcp.unwrap().listen_overflows - before.tcp.unwrap().listen_overflows;
     assert!(grown >= 6, "{grown} overflows");
