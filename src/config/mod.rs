@@ -6,6 +6,7 @@ mod document;
 mod error;
 mod load;
 mod metrics_map;
+mod ring;
 mod show;
 mod spec;
 mod statement;

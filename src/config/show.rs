@@ -142,6 +142,9 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
         let each: Vec<_> = target.metrics.iter().map(|(key, it)| format!("{key} = {}", quoted(it))).collect();
         list.add("metrics", format!("{{ {} }}", each.join(", ")));
     }
+    if let Some(ring) = &target.ring {
+        list.add("ring", quoted(ring));
+    }
     if let Some(log) = &target.log {
         list.add("log", quoted(&log.display().to_string()));
     }

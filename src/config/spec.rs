@@ -133,6 +133,8 @@ pub struct TargetSpec {
     pub schema: Option<String>,
     /// Configuration file for `ssh` in place of the user's own.
     pub ssh_config: Option<PathBuf>,
+    /// Ring to follow, by its name (haproxy).
+    pub ring: Option<String>,
     /// Access log to follow (nginx).
     pub log: Option<PathBuf>,
     /// What the machine is for; of many machines behind one address, the label that tells it.
@@ -165,6 +167,7 @@ impl TargetSpec {
             applications: None,
             namespaces: Vec::new(),
             queues: Vec::new(),
+            ring: None,
             log: None,
             preset: None,
             metrics: Vec::new(),

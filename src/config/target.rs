@@ -10,6 +10,7 @@ use super::document::{Document, Section};
 use super::error::instead;
 use super::load::Known;
 use super::metrics_map::metrics;
+use super::ring::ring;
 use super::statement::one_select;
 use super::thresholds_file::thresholds;
 use super::{ApplicationPattern, Secret, TargetSpec};
@@ -45,7 +46,7 @@ fn takes(kind: &str) -> Takes {
         kind if SQL_QUEUE_KINDS.contains(&kind) => (&["schema", "queues"], POSTGRES, true),
         "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => (&["queues", "prefix"], REDIS, false),
         kind if QUEUE_KINDS.contains(&kind) => (&["queues"], REDIS, false),
-        "haproxy" => (&[], &["http://", "https://", "unix:", "tcp://"], false),
+        "haproxy" => (&["ring"], &["http://", "https://", "unix:", "tcp://"], false),
         "nginx" => (&["log"], &["http://", "https://"], false),
         "prometheus" => (&["preset", "metrics"], &["http://", "https://"], false),
         _ => (&[], &[""], false),
@@ -63,6 +64,7 @@ fn owner(key: &str) -> Option<&'static str> {
         "statement" => Some("sql, which asks a database for its queues"),
         "schema" => Some("queues in a database, such as sql and procrastinate"),
         "ssh_config" => Some("ssh"),
+        "ring" => Some("haproxy"),
         "log" => Some("nginx"),
         "group" => Some("machines: host, ssh and node_exporter"),
         "select" | "group_by" => Some("prometheus_hosts"),
@@ -153,6 +155,9 @@ pub(super) fn target(
         && let Some((path, _)) = doc.text(&at, "ssh_config")
     {
         spec.ssh_config = Some(resolve(context, &path));
+    }
+    if takes.keys.contains(&"ring") {
+        ring(doc, &at, &mut spec);
     }
     if takes.keys.contains(&"log")
         && let Some((path, _)) = doc.text(&at, "log")

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{Limits, Thresholds};
-use crate::model::{Culprit, Remedy, Resource, Severity, TargetId, Timestamp};
+use crate::model::{Culprit, LoggedTimes, Remedy, Resource, Severity, TargetId, Timestamp};
 use crate::store::Store;
 
 /// All that a rule may look at.
@@ -62,6 +62,8 @@ pub struct Assessment {
     pub saturation: Option<f64>,
     /// Failed events since the last poll.
     pub errors: Option<u64>,
+    /// What single requests took, where they are told.
+    pub logged: Option<LoggedTimes>,
 }
 
 impl Assessment {
@@ -82,6 +84,7 @@ impl Assessment {
             utilisation: None,
             saturation: None,
             errors: None,
+            logged: None,
         }
     }
 

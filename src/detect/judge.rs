@@ -174,6 +174,7 @@ fn add_state(
         utilisation: it.utilisation,
         saturation: it.saturation,
         errors: it.errors,
+        logged: it.logged,
         says: it.says.clone(),
     };
     match resources.entry((it.resource, it.target.clone())) {
@@ -185,6 +186,7 @@ fn add_state(
                 utilisation: worse.utilisation.or(other.utilisation),
                 saturation: worse.saturation.or(other.saturation),
                 errors: worse.errors.or(other.errors),
+                logged: worse.logged.or(other.logged),
                 ..worse
             };
         }

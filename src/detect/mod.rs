@@ -10,6 +10,7 @@ mod connections;
 mod cpu;
 mod db_load;
 mod disk;
+mod drain;
 mod judge;
 mod memory;
 mod network;

@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
+use super::drain::drain;
 use super::{Assessment, View};
 use crate::model::{Culprit, ProxyBackend, ProxyServer, Resource, SafeText, ServerState, Severity};
 use crate::store::{ProxyRates, Target};
 
 /// Requests in the window below which a share of them says nothing.
 const TOO_FEW: u64 = 20;
+/// A server fails alone when its share of 5xx is so many times that of the others.
+const ALONE: f64 = 5.0;
 
 /// How every backend stands.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
@@ -106,9 +109,23 @@ fn point_at_worst(it: Assessment, target: &Target, backend: &ProxyBackend) -> As
         let rates = rows.and_then(|rows| rows.get(&format!("{}/{}", backend.name, server.name)));
         rates.and_then(lost).unwrap_or(0)
     };
-    match backend.servers.iter().max_by_key(bad) {
-        Some(worst) if bad(&worst) > 0 => it.culprit(culprit(backend, worst)),
-        _ => it,
+    let Some(worst) = backend.servers.iter().max_by_key(bad).filter(|worst| bad(worst) > 0) else {
+        return it;
+    };
+    let it = it.culprit(culprit(backend, worst));
+    let asked = |server: &ProxyServer| {
+        let row = rows.and_then(|rows| rows.get(&format!("{}/{}", backend.name, server.name)));
+        row.map_or(0, |row| row.request_count)
+    };
+    let others = || backend.servers.iter().filter(|server| server.name != worst.name);
+    let (lost, of): (u64, u64) =
+        others().fold((0, 0), |sum, server| (sum.0 + bad(&server), sum.1 + asked(server)));
+    // Where the others fail too it is the page or what lies behind it, and fewer servers would not help.
+    let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
+    let alone = of >= TOO_FEW && share(bad(&worst), asked(worst)) > share(lost, of) * ALONE;
+    match alone.then(|| drain(target, backend, worst)).flatten() {
+        Some(remedy) => it.remedy(remedy),
+        None => it,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::drain::drain;
 use super::{Assessment, View};
 use crate::model::words::span;
 use crate::model::{Culprit, ProxyBackend, ProxyServer, Resource, SafeText, Severity};
@@ -46,9 +47,10 @@ fn judge(target: &Target, backend: &ProxyBackend) -> Option<Assessment> {
     let says =
         format!("{} answers in {}, the others in {}", server.name, span(slowest / 1e3), span(others / 1e3));
     let name = SafeText::new(&format!("{}/{}", backend.name, server.name));
-    Some(
-        it.at_least(Severity::Warning)
-            .culprit(Culprit::Server { name, status: server.status.clone() })
-            .says(says),
-    )
+    let it = it.at_least(Severity::Warning).culprit(Culprit::Server { name, status: server.status.clone() });
+    let it = it.says(says);
+    Some(match drain(target, backend, server) {
+        Some(remedy) => it.remedy(remedy),
+        None => it,
+    })
 }

@@ -29,6 +29,27 @@ impl HaproxyDoor {
         url.strip_prefix("tcp://").map(|address| Self::Tcp(address.trim_end_matches('/').to_owned()))
     }
 
+    /// Sends `commands` (joined by `;`) and hands out what comes, for answers that do not end.
+    ///
+    /// # Errors
+    /// Nobody listens there, or the socket may not be opened.
+    pub async fn open(&self, commands: &str) -> Result<Box<dyn AsyncRead + Send + Unpin>, PollError> {
+        let line = format!("{commands}\n");
+        match self {
+            Self::Unix(path) => {
+                let mut stream = UnixStream::connect(path).await.map_err(|error| refused(path, &error))?;
+                stream.write_all(line.as_bytes()).await.map_err(|error| broken(path, &error))?;
+                Ok(Box::new(stream))
+            }
+            Self::Tcp(address) => {
+                let mut stream =
+                    TcpStream::connect(address).await.map_err(|error| refused(address, &error))?;
+                stream.write_all(line.as_bytes()).await.map_err(|error| broken(address, &error))?;
+                Ok(Box::new(stream))
+            }
+        }
+    }
+
     /// Sends `commands` (joined by `;`) and reads the answer to its end. A source sends `show` commands only.
     ///
     /// # Errors

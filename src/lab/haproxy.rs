@@ -114,6 +114,18 @@ impl Haproxy {
         format!("tcp://127.0.0.1:{}", self.doors.tcp)
     }
 
+    /// Ends it and starts it with what its configuration file holds now, behind the same doors.
+    ///
+    /// # Errors
+    /// It refuses its configuration or does not answer.
+    pub fn start_anew(&mut self) -> Result<(), LabError> {
+        let Some(dir) = self.doors.socket.parent() else { return Ok(()) };
+        self.process.stop();
+        std::fs::remove_file(&self.doors.socket).ok();
+        self.process = start_again(dir, &self.doors)?;
+        Ok(())
+    }
+
     /// The server's process, to freeze, thaw or stop it.
     pub const fn process(&mut self) -> &mut Process {
         &mut self.process

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendKey, Freed, Intent, Resource, SafeText, TargetId, Timestamp};
+use super::{BackendKey, Freed, Intent, LoggedTimes, Resource, SafeText, TargetId, Timestamp};
 
 /// How bad. The order is the order of attention.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -243,6 +243,9 @@ pub struct ResourceState {
     pub saturation: Option<f64>,
     /// Failed events since the last poll.
     pub errors: Option<u64>,
+    /// What single requests took, where they are told (`request.queue`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged: Option<LoggedTimes>,
     /// `34 % busy`.
     pub says: String,
 }

@@ -54,7 +54,9 @@ pub use plan::{
     Actor, Confirm, Gentler, NextStep, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
 };
 pub use pooler::{Pool, PooledClient, PoolerSample};
-pub use proxy::{ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState, WaitTotal};
+pub use proxy::{
+    LoggedTimes, ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState, Spread, WaitTotal,
+};
 pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SQL_QUEUE_KINDS, SharedCounts};
 pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};
 pub use resource::Resource;

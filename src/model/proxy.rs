@@ -62,6 +62,8 @@ pub struct ProxyBackend {
     pub sees_queue: bool,
     /// What its requests waited, where somebody measures each of them from the proxy to the app.
     pub waits: Option<WaitTotal>,
+    /// What its requests took lately, where each of them is told (a log).
+    pub logged: Option<LoggedTimes>,
     /// Mean time of an answer lately, ms, where it is told of the pool and not of its servers.
     pub response_time_ms: Option<u64>,
     /// How many servers it has, where they are told by number and not by name.
@@ -80,6 +82,32 @@ pub struct WaitTotal {
     pub seconds: f64,
     /// Requests that waited so long together.
     pub requests: u64,
+}
+
+/// What single requests took over about ten seconds, from what the proxy tells of each as it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LoggedTimes {
+    /// In the proxy's own queue, those that died there included.
+    pub wait: Spread,
+    /// From the request sent on to the head of its answer; `None` for plain connections.
+    pub answer: Option<Spread>,
+    /// Requests that ended while they waited: timed out, or their client gave up.
+    pub gave_up: u64,
+}
+
+/// How times are spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spread {
+    /// Times told.
+    pub count: u64,
+    /// Their mean, ms.
+    pub mean_ms: f64,
+    /// What 95 of 100 stay within, ms.
+    pub p95_ms: f64,
+    /// The longest, ms.
+    pub max_ms: f64,
 }
 
 /// One server behind a proxy.

@@ -19,13 +19,13 @@ use warroom::sources::{Kind, Source};
 use warroom::store::{Store, TargetInfo};
 
 /// An app with one slot: it accepts, works, answers, and only then accepts again.
-struct App {
-    address: SocketAddr,
+pub(super) struct App {
+    pub(super) address: SocketAddr,
     stop: Arc<AtomicBool>,
 }
 
 impl App {
-    fn start(work: Duration) -> Self {
+    pub(super) fn start(work: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
@@ -55,10 +55,10 @@ impl Drop for App {
 }
 
 /// Clients that ask again as soon as they are answered.
-struct Load(Arc<AtomicBool>);
+pub(super) struct Load(Arc<AtomicBool>);
 
 impl Load {
-    fn start(port: u16, clients: usize) -> Self {
+    pub(super) fn start(port: u16, clients: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         for _ in 0..clients {
             let stopped = Arc::clone(&stop);
@@ -80,13 +80,13 @@ impl Drop for Load {
     }
 }
 
-fn front(port: u16, servers: &str) -> String {
+pub(super) fn front(port: u16, servers: &str) -> String {
     format!(
         "frontend front\n    bind 127.0.0.1:{port}\n    default_backend app\nbackend app\n    option httpchk GET /\n{servers}"
     )
 }
 
-fn spec(url: &str) -> TargetSpec {
+pub(super) fn spec(url: &str) -> TargetSpec {
     TargetSpec::new(TargetId::parse("edge").unwrap(), "haproxy").with_url(url)
 }
 
@@ -106,12 +106,16 @@ async fn failure(url: &str) -> (PollErrorKind, String) {
     (error.kind, error.says.to_string())
 }
 
+async fn judge_until(url: &str, done: impl Fn(&Judgement) -> bool) -> Judgement {
+    judge_spec_until(&spec(url), done).await
+}
+
 /// A host and a proxy, polled and judged every half second of their own time until `done`.
 #[expect(clippy::disallowed_methods, reason = "a test may read the clock")]
-async fn judge_until(url: &str, done: impl Fn(&Judgement) -> bool) -> Judgement {
+pub(super) async fn judge_spec_until(it: &TargetSpec, done: impl Fn(&Judgement) -> bool) -> Judgement {
     let mut sources: Vec<Box<dyn Source>> = vec![
         Box::new(HostSource::new(TargetId::parse("bastion").unwrap())),
-        Box::new(HaproxySource::new(&spec(url)).unwrap()),
+        Box::new(HaproxySource::new(it).unwrap()),
     ];
     let info = |id: &str, kind: &str, endpoint: String| TargetInfo {
         id: TargetId::parse(id).unwrap(),
@@ -123,7 +127,7 @@ async fn judge_until(url: &str, done: impl Fn(&Judgement) -> bool) -> Judgement 
         group: String::new(),
     };
     let mut store =
-        Store::new([info("bastion", "host", "host".into()), info("edge", "haproxy", spec(url).endpoint())]);
+        Store::new([info("bastion", "host", "host".into()), info("edge", "haproxy", it.endpoint())]);
     let mut judge = Judge::new(Thresholds::default(), []);
     let began = Instant::now();
     loop {
@@ -266,6 +270,49 @@ async fn one_slow_server_among_its_equals_is_named() {
     // A warning of itself, and as bad as the requests that wait for it.
     assert!(found.target.as_str() == "edge/app" && found.severity >= Severity::Warning);
     assert!(!seen.findings.iter().any(|it| it.rule == "proxy_full"), "{:?}", seen.findings);
+    let remedy = found.remedy.as_ref().unwrap();
+    assert_eq!(remedy.says, "drain web2: 1 of 2 take its requests");
+    let intent = remedy.intent.clone().unwrap();
+    assert_eq!(intent.command_line(), "warroom server app/web2 --target edge --drain");
+    let done = super::haproxy_actions::plan_and_act(&proxy.socket_url(), &intent).await;
+    assert_eq!(done.kind, warroom::model::OutcomeKind::Done, "{done:?}");
+    let after = judge_until(&proxy.socket_url(), |it| {
+        it.resource(Resource::ProxyBackends, &"edge/app".parse().unwrap()).is_some()
+            && !it.findings.iter().any(|it| it.rule == "server_slow")
+    })
+    .await;
+    assert!(after.findings.iter().all(|it| it.remedy.as_ref().is_none_or(|it| it.intent.is_none())));
+
+    // The same where the socket permits no change, and the page, which can only be read: advice, no key.
+    let seen = judge_until(&proxy.http_url(), |it| {
+        it.resource(Resource::ProxyBackends, &"edge/app".parse().unwrap()).is_some()
+    })
+    .await;
+    assert!(seen.findings.iter().all(|it| it.remedy.as_ref().is_none_or(|it| it.intent.is_none())));
+}
+
+/// One of three answers with errors only: it alone is named, and draining it offered; by the page as advice.
+#[tokio::test]
+async fn one_failing_server_among_its_equals_can_be_drained() {
+    let (good, other) = (App::start(Duration::from_millis(5)), App::start(Duration::from_millis(5)));
+    let bad = answering(b"HTTP/1.0 500 Oops\r\nContent-Length: 2\r\n\r\nno");
+    let port = lab::free_port().unwrap();
+    let servers = format!(
+        "    server web1 {}\n    server web2 {}\n    server web3 127.0.0.1:{bad}\n",
+        good.address, other.address
+    );
+    let proxy = lab::haproxy::start(&front(port, &servers)).unwrap();
+    let _load = Load::start(port, 4);
+    let found = |it: &Judgement| {
+        it.findings.iter().find(|it| it.rule == "servers_failing").and_then(|it| it.remedy.clone())
+    };
+    let seen = judge_until(&proxy.socket_url(), |it| found(it).is_some()).await;
+    let remedy = found(&seen).unwrap();
+    assert_eq!(remedy.says, "drain web3: 2 of 3 take its requests");
+    assert!(remedy.intent.is_some());
+    let seen = judge_until(&proxy.http_url(), |it| found(it).is_some()).await;
+    let remedy = found(&seen).unwrap();
+    assert!(remedy.intent.is_none() && remedy.says.contains("can only be read"), "{}", remedy.says);
 }
 
 /// The first number of a sentence, in ms.

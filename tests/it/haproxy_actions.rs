@@ -30,6 +30,13 @@ async fn act(actions: &HaproxyActions, plan: Plan) -> Outcome {
     actions.act(&intended, mpsc::channel(1).0, StopFlag::default()).await
 }
 
+/// Plans an act on this proxy and carries it out.
+pub(super) async fn plan_and_act(url: &str, intent: &Intent) -> Outcome {
+    let actions = HaproxyActions::new(&spec(url));
+    let plan = actions.plan(intent).await.unwrap();
+    act(&actions, plan).await
+}
+
 async fn states(url: &str) -> Vec<(ServerState, Option<u64>)> {
     let mut source = HaproxySource::new(&spec(url)).unwrap();
     match source.poll().await.pop().unwrap().sample.unwrap() {

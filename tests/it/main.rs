@@ -12,6 +12,7 @@ mod detect_host;
 mod fleet;
 mod haproxy;
 mod haproxy_actions;
+mod haproxy_ring;
 mod host;
 mod incidents;
 mod journal;

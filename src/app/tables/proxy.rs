@@ -13,6 +13,7 @@ const COLUMNS: &[Column] = &[
     col("STATE", 10, false, 0),
     col("QUEUE", 6, true, 0),
     col("Q TIME", 7, true, 1),
+    col("Q P95", 7, true, 3),
     col("IN FLIGHT", 9, true, 2),
     col("LIMIT", 6, true, 3),
     col("REQUESTS", 8, true, 1),
@@ -20,6 +21,7 @@ const COLUMNS: &[Column] = &[
     col("CONNECT ERR", 11, true, 4),
     col("RETRIES", 7, true, 5),
     col("ANSWER", 7, true, 3),
+    col("P95", 7, true, 4),
     col("CHECK", 0, false, 4),
 ];
 
@@ -55,16 +57,21 @@ fn group(app: &App, target: &Target, backend: &ProxyBackend) -> (Severity, Vec<R
     let worst =
         severity(app, &[Resource::RequestQueue, Resource::ProxyBackends, Resource::EndpointLatency], &id);
     let own = rate(backend.name.as_str());
+    let logged = backend.logged;
+    let answer = logged.and_then(|it| it.answer);
+    let mean = answer.map(|it| it.mean_ms).or(backend.response_time_ms.map(|ms| ms as f64));
     let mut cells = vec![
         Cell::text(id.as_str()),
         Cell::text(if backend.up { "up" } else { "down" }),
         Cell::Count(backend.queue),
-        Cell::None,
+        Cell::maybe(logged, |it| Cell::Millis(it.wait.mean_ms)),
+        Cell::maybe(logged, |it| Cell::Millis(it.wait.p95_ms)),
         Cell::Count(backend.in_flight),
         Cell::None,
     ];
     cells.extend(rates(own));
-    cells.push(Cell::maybe(backend.response_time_ms, |ms| Cell::Millis(ms as f64)));
+    cells.push(Cell::maybe(mean, Cell::Millis));
+    cells.push(Cell::maybe(answer, |it| Cell::Millis(it.p95_ms)));
     cells.push(Cell::None);
     let mut rows = vec![row(RowKey::Target(id.clone()), worst, cells)];
     let mut servers: Vec<(Severity, &ProxyServer)> =
@@ -80,11 +87,13 @@ fn group(app: &App, target: &Target, backend: &ProxyBackend) -> (Severity, Vec<R
             Cell::Text(server.status.clone()),
             if sees { Cell::Count(server.queue) } else { Cell::None },
             Cell::maybe(server.queue_time_ms.filter(|_| sees), |ms| Cell::Millis(ms as f64)),
+            Cell::None,
             Cell::Count(server.in_flight),
             Cell::maybe(server.limit, Cell::Count),
         ];
         cells.extend(rates(rate(&name)));
         cells.push(Cell::maybe(server.response_time_ms, |ms| Cell::Millis(ms as f64)));
+        cells.push(Cell::None);
         cells.push(Cell::Text(server.check.clone()));
         rows.push(Row {
             key: RowKey::Target(target.info.id.row(&name)),

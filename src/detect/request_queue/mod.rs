@@ -13,8 +13,8 @@ use self::proxy_wait::{ServerWindow, mean_wait};
 use super::{Assessment, View};
 use crate::model::words::span;
 use crate::model::{
-    Culprit, ProxyBackend, ProxySample, ProxyServer, Resource, SafeText, Sample, ServerState, Severity,
-    TargetId,
+    Culprit, LoggedTimes, ProxyBackend, ProxySample, ProxyServer, Resource, SafeText, Sample, ServerState,
+    Severity, TargetId,
 };
 use crate::store::Target;
 
@@ -53,6 +53,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     let depth = backend.queue.saturating_add(u64::from(accept.depth));
     let busy = slots.filter(|slots| *slots > 0).map(|slots| backend.in_flight as f64 / slots as f64);
     let mut it = it.used(busy, Some(depth as f64), None).hold(Duration::from_secs(2));
+    it.logged = backend.logged;
 
     let rate = target.proxy_window().and_then(|rows| rows.get(backend.name.as_str())?.requests);
     let proxy = rate.and_then(|rate| in_proxy(target, backend, rate));
@@ -74,7 +75,9 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
             let oldest = accept.oldest_ms.filter(|_| it.kept > Severity::Ok);
             let oldest =
                 oldest.map_or_else(String::new, |ms| format!(", the oldest {}", millis(f64::from(ms))));
-            format!("{}; {depth} wait{oldest} at {:.0} requests/s", waits.told(total), rate.unwrap_or(0.0))
+            let tail = backend.logged.filter(|_| proxy.is_some()).map_or_else(String::new, tail);
+            let told = waits.told(total);
+            format!("{told}{tail}; {depth} wait{oldest} at {:.0} requests/s", rate.unwrap_or(0.0))
         }
     };
     let says = match accept.full {
@@ -126,6 +129,15 @@ fn by_the_app(
     let says =
         format!("{} from the proxy to the app, as measured there for {requests} requests", millis(mean));
     Some(it.measured(mean, limits).says(says))
+}
+
+/// What the mean hides: ` (proxy p95 900 ms, 3 gave up)`.
+fn tail(logged: LoggedTimes) -> String {
+    let gave_up = match logged.gave_up {
+        0 => String::new(),
+        some => format!(", {some} gave up in its queue"),
+    };
+    format!(" (p95 in the proxy {}{gave_up})", millis(logged.wait.p95_ms))
 }
 
 /// Where a request waits, ms; `None` where it cannot be seen.
@@ -206,7 +218,8 @@ fn in_proxy(target: &Target, backend: &ProxyBackend, rate: f64) -> Option<f64> {
         })
         .collect();
     let depths: Vec<u64> = seen.iter().map(|it| it.queue).collect();
-    mean_wait(&servers, &depths, rate)
+    let logged = backend.logged.map(|it| it.wait.mean_ms);
+    mean_wait(logged, &servers, &depths, rate)
 }
 
 impl Accept<'_> {

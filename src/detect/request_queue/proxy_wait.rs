@@ -46,9 +46,16 @@ impl ServerWindow {
 
 /// Mean wait in the proxy's queue over the window, ms.
 ///
+/// `logged` is the mean of those requests that were told one by one as they ended: exact, and known before
+/// all averages, but silent of those that still wait; it too is kept within what the depths allow.
 /// `depths` are the depths seen at the polls, `rate` requests a second of the whole backend.
 /// `None` when nothing was served, so that no mean exists.
-pub(super) fn mean_wait(servers: &[ServerWindow], depths: &[u64], rate: f64) -> Option<f64> {
+pub(super) fn mean_wait(
+    logged: Option<f64>,
+    servers: &[ServerWindow],
+    depths: &[u64],
+    rate: f64,
+) -> Option<f64> {
     if rate <= 0.0 || depths.is_empty() {
         return None;
     }
@@ -58,10 +65,9 @@ pub(super) fn mean_wait(servers: &[ServerWindow], depths: &[u64], rate: f64) -> 
     let served: Vec<(f64, f64)> =
         servers.iter().filter_map(|server| Some((server.mean()?, server.count()? as f64))).collect();
     let count: f64 = served.iter().map(|(_, count)| count).sum();
-    if count <= 0.0 {
-        return Some(seen * weight);
-    }
-    let told = served.iter().map(|(mean, count)| mean * count).sum::<f64>() / count;
+    let averaged =
+        (count > 0.0).then(|| served.iter().map(|(mean, count)| mean * count).sum::<f64>() / count);
+    let Some(told) = logged.or(averaged) else { return Some(seen * weight) };
     // What counting can be wrong by: twice its spread, and three unseen where none was seen.
     let spread = 2.0 * seen.sqrt();
     Some(told.clamp((seen - spread).max(0.0) * weight, (seen + spread + 3.0) * weight))
@@ -79,35 +85,35 @@ mod tests {
     fn a_healthy_queue_stays_under_its_target() {
         let quiet = [server((1, 1), (9_000, 9_400))];
         let one_seen = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        assert!(mean_wait(&quiet, &one_seen, 40.0).expect("a mean") < 2.0);
+        assert!(mean_wait(None, &quiet, &one_seen, 40.0).expect("a mean") < 2.0);
         let rising = [server((0, 1), (9_000, 9_400))];
-        assert!(mean_wait(&rising, &[0; 10], 40.0).expect("a mean") < 2.0);
+        assert!(mean_wait(None, &rising, &[0; 10], 40.0).expect("a mean") < 2.0);
     }
 
     #[test]
     fn a_pile_up_shows_at_once_and_an_all_clear_does_not_linger() {
         // The average has only begun to move, the depth tells.
         let begun = [server((0, 12), (9_000, 9_080))];
-        let wait = mean_wait(&begun, &[0, 8, 20], 40.0).expect("a mean");
+        let wait = mean_wait(None, &begun, &[0, 8, 20], 40.0).expect("a mean");
         assert!(wait > 100.0, "{wait}");
         // Nobody waits any more, the average still says 140.
         let over = [server((305, 140), (9_000, 9_400))];
-        let wait = mean_wait(&over, &[0; 10], 40.0).expect("a mean");
+        let wait = mean_wait(None, &over, &[0; 10], 40.0).expect("a mean");
         assert!(wait < 2.0, "{wait}");
     }
 
     #[test]
     fn a_frozen_average_without_traffic_is_no_wait() {
-        assert_eq!(mean_wait(&[server((746, 746), (90, 90))], &[0; 10], 0.0), None);
+        assert_eq!(mean_wait(None, &[server((746, 746), (90, 90))], &[0; 10], 0.0), None);
         let other = [server((746, 746), (90, 90)), server((0, 0), (0, 300))];
-        assert_eq!(mean_wait(&other, &[0; 10], 30.0), Some(0.0));
+        assert_eq!(mean_wait(None, &other, &[0; 10], 30.0), Some(0.0));
     }
 
     #[test]
     fn requests_that_died_in_the_queue_are_counted_by_depth() {
         // Every client waited a second; those that gave up are in no average.
         let dying = [server((600, 600), (9_000, 9_500))];
-        let wait = mean_wait(&dying, &[50; 10], 50.0).expect("a mean");
+        let wait = mean_wait(None, &dying, &[50; 10], 50.0).expect("a mean");
         assert!((900.0..1_100.0).contains(&wait), "{wait}");
     }
 

@@ -4,9 +4,10 @@ use tokio::time::Instant;
 
 use super::doctor::doctor;
 use super::parse;
+use super::ring::Ring;
 use crate::config::TargetSpec;
 use crate::dial::{HAPROXY_MOST, HaproxyDoor};
-use crate::model::{Millis, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
+use crate::model::{Millis, Missing, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
 
@@ -21,6 +22,9 @@ fn build(spec: &TargetSpec) -> Result<Box<dyn Source>, String> {
 pub struct HaproxySource {
     target: TargetId,
     way: Way,
+    ring: Option<Ring>,
+    /// Requests ever, at the last poll.
+    requests: Option<u64>,
 }
 
 /// The statistics page as CSV; `;csv` is added where it is missing.
@@ -98,15 +102,57 @@ impl HaproxySource {
     /// # Errors
     /// When the url is missing or of no known form; a sentence without credentials.
     pub fn new(spec: &TargetSpec) -> Result<Self, String> {
-        Ok(Self { target: spec.id.clone(), way: Way::new(spec)? })
+        let way = Way::new(spec)?;
+        let ring = match (&spec.ring, &way) {
+            (None, _) => None,
+            (Some(name), Way::Door(door)) => Some(Ring::new(name, door.clone())),
+            (Some(_), Way::Page(_)) => {
+                let why =
+                    "ring: only the runtime socket shows one; give the url of the socket (unix:… or tcp://…)";
+                return Err(why.into());
+            }
+        };
+        Ok(Self { target: spec.id.clone(), way, ring, requests: None })
+    }
+
+    async fn sample(&mut self) -> Result<ProxySample, PollError> {
+        let mut sample = self.way.sample().await?;
+        let requests: u64 = sample.backends.iter().map(|it| it.requests).fold(0, u64::saturating_add);
+        let before = self.requests.replace(requests);
+        let Some(ring) = &mut self.ring else { return Ok(sample) };
+        let lost = ring.follow().await;
+        for backend in &mut sample.backends {
+            backend.logged = ring.of(backend.name.as_str());
+        }
+        let came = ring.came();
+        let silent = || {
+            let asked = before.and_then(|before| requests.checked_sub(before)).is_some_and(|it| it >= SILENT);
+            let why = "no line comes although requests do: has the frontend, or `defaults`, a line \
+                       `log ring@… local0 info`?";
+            (asked && came.lines == 0).then(|| why.to_owned())
+        };
+        let foreign = || {
+            (came.foreign > came.lines / 2).then(|| {
+                "most lines are of another format: set `option httplog` (or `option tcplog`)".to_owned()
+            })
+        };
+        let crowded =
+            || (came.left_out > 0).then(|| format!("{} lines over the most backends", came.left_out));
+        if let Some(why) = lost.or_else(silent).or_else(foreign).or_else(crowded) {
+            sample.missing.push(Missing::new("single requests", &why));
+        }
+        Ok(sample)
     }
 }
+
+/// Requests between two polls from which a ring without lines is odd: answers to come are not logged yet.
+const SILENT: u64 = 20;
 
 impl Source for HaproxySource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
         Box::pin(async {
             let began = Instant::now();
-            let sample = self.way.sample().await.map(|it| Sample::Proxy(Box::new(it)));
+            let sample = self.sample().await.map(|it| Sample::Proxy(Box::new(it)));
             vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
         })
     }

@@ -203,6 +203,7 @@ fn backend(name: &str, pool: &Pool, means: &mut Means) -> ProxyBackend {
         connect_errors: count(pool.connect_errors),
         retries: count(pool.retries),
         in_flight: count(pool.in_flight),
+        logged: None,
         response_time_ms: answer(name, None, pool.answer, means),
         members: pool.members.map(count),
         healthy: pool.healthy.map(count),

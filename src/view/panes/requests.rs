@@ -74,7 +74,13 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
         .plain(format::maybe(requests, format::rate))
         .plain(format!("{} 5xx", format::maybe(failed, format::share)))
         .note(wait.is_none().then(|| "wait cannot be seen".to_owned()))
+        .note(backend.logged.map(|it| format!("p95 {}", format::millis(it.wait.p95_ms))))
         .note(requests.map(pace))
+        .note(
+            backend.logged.and_then(|it| it.answer).map(|it| {
+                format!("answer {}, p95 {}", format::millis(it.mean_ms), format::millis(it.p95_ms))
+            }),
+        )
         .note(Some(counted(Some(backend.in_flight as f64), "in flight")))
         .note(rates.and_then(|rates| rates.retries).map(|rate| format!("retries {}", format::rate(rate))))
         .note(
