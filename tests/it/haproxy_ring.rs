@@ -7,7 +7,7 @@ use warroom::config::TargetSpec;
 use warroom::lab;
 use warroom::model::{ProxySample, Resource, Sample, Severity, TargetId};
 use warroom::sources::Source;
-use warroom::sources::haproxy::HaproxySource;
+use warroom::sources::haproxy::{self, HaproxySource};
 
 use super::haproxy::{App, Load, front, judge_spec_until, spec};
 
@@ -117,6 +117,12 @@ async fn a_ring_that_is_lost_or_was_never_there_is_told_and_read_again() {
     let mut none = HaproxySource::new(&ringed(&proxy.socket_url(), "nothing")).unwrap();
     let sample = until(&mut none, |sample| !gap(sample).is_empty()).await;
     assert!(gap(&sample).contains("no section `ring nothing`"), "{}", gap(&sample));
+    let told = async |name: &str| {
+        let lines = (haproxy::KIND.doctor)(&ringed(&proxy.socket_url(), name)).await;
+        lines.iter().map(|it| it.what.to_string()).collect::<Vec<_>>()
+    };
+    assert!(told("nothing").await.contains(&"there is no ring nothing".to_owned()));
+    assert!(told("requests").await.contains(&"ring requests is there".to_owned()));
     assert!(HaproxySource::new(&ringed(&proxy.http_url(), "requests")).is_err(), "a page has no ring");
 
     let mut source = HaproxySource::new(&ringed(&proxy.socket_url(), "requests")).unwrap();

@@ -8,6 +8,7 @@ use crate::sources::BoxFuture;
 /// Polls once, asks for the socket's level, and names the servers whose queues nobody can see.
 pub(super) fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
     let way = Way::new(spec);
+    let ring = spec.ring.clone();
     Box::pin(async move {
         let way = match way {
             Ok(way) => way,
@@ -23,10 +24,32 @@ pub(super) fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
                 Ok(level) => lines.push(DoctorLine::fine(&format!("socket level {}", level.trim()))),
                 Err(error) => lines.push(DoctorLine::lacking(Severity::Unknown, &error.to_string(), "")),
             }
+            if let Some(name) = ring {
+                lines.push(ring_line(&name, &door.ask("show events").await.unwrap_or_default()));
+            }
         }
         lines.extend(examine(&sample));
         lines
     })
+}
+
+/// Whether a ring is among those that `show events` lists, and whether it lost any lines.
+fn ring_line(name: &str, events: &str) -> DoctorLine {
+    let told = |line: &str| line.split_once(':').map(|(ring, rest)| (ring.trim() == name, rest.to_owned()));
+    let Some((_, rest)) = events.lines().filter_map(told).find(|(is_it, _)| *is_it) else {
+        let mend = format!(
+            "add a section `ring {name}` to haproxy.cfg and log to `ring@{name}`; the README has the lines"
+        );
+        return DoctorLine::lacking(Severity::Warning, &format!("there is no ring {name}"), &mend);
+    };
+    let dropped = rest.split(',').find_map(|part| part.trim().strip_suffix(" dropped")?.parse::<u64>().ok());
+    match dropped {
+        Some(some @ 1..) => {
+            let what = format!("ring {name} dropped {some} lines");
+            DoctorLine::lacking(Severity::Warning, &what, "raise its `size` in haproxy.cfg")
+        }
+        _ => DoctorLine::fine(&format!("ring {name} is there")),
+    }
 }
 
 fn examine(sample: &ProxySample) -> Vec<DoctorLine> {
