@@ -53,7 +53,7 @@ impl RedisActions {
         let (namespace, how) = self.namespace(intent)?;
         let guard = Guard::new(&self.spec, namespace).map_err(|why| Refusal::refused(&why))?;
         let failed = |why: String| Refusal::failed(&format!("cannot look at {}: {why}", self.spec.id));
-        let server = Server::new(&self.spec).map_err(failed)?;
+        let server = Server::find(&self.spec).await.map_err(failed)?;
         let mut connection = server.open().await.map_err(failed)?;
         let facts = Facts::read(&mut connection)
             .await
@@ -188,7 +188,7 @@ impl RedisActions {
             Err(why) => return ended(OutcomeKind::Refused, &why),
         };
         let opened = async {
-            let server = Server::new(&self.spec)?;
+            let server = Server::find(&self.spec).await?;
             let mut connection = server.open().await?;
             let facts = Facts::read(&mut connection).await?;
             let holders = Holder { server, connection: connection.clone(), facts }.all().await?;
@@ -224,7 +224,7 @@ impl RedisActions {
                 report: report(plan, began, &probe, progress.clone()),
             };
             swept = tokio::select! {
-                swept = on_a_thread(server, sweep, swept.1.clone()) => swept,
+                swept = on_a_thread(server, facts.run_id, sweep, swept.1.clone()) => swept,
                 () = ping_for_ever(connection, probe.clone()) => (End::Stopped, swept.1),
             };
             slowest = slowest.max(probe.slowest());
@@ -257,12 +257,14 @@ fn report(
 }
 
 /// Sweeps on a thread of its own; should nobody wait for it any more, it stops after its batch.
-async fn on_a_thread(server: Server, mut sweep: Sweep, mut tally: Tally) -> (End, Tally) {
+async fn on_a_thread(server: Server, run_id: String, mut sweep: Sweep, mut tally: Tally) -> (End, Tally) {
     // Of use no more once the thread has ended: the next server's sweep has the same flag.
     let mut stops = StopWhenDropped(Some(sweep.stop.clone()));
     let before = tally.clone();
     let swept = tokio::task::spawn_blocking(move || {
-        let end = match server.wire() {
+        // A failover, or a restart, may lie between the plan and this connection.
+        let met = server.wire().and_then(|mut wire| wire.meets(&run_id).map(|()| wire));
+        let end = match met {
             Ok(mut wire) => sweep.run(&mut wire, &mut tally),
             Err(why) => End::Broke(why),
         };

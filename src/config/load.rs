@@ -275,7 +275,8 @@ fn lay_over(
 fn warn_of_open_secrets(path: &Path, text: &str, config: &mut Config) {
     let open = std::fs::metadata(path).is_ok_and(|meta| meta.mode() & 0o044 != 0);
     let holds = config.targets.iter().any(|target| {
-        target.url.as_ref().is_some_and(|url| url.holds_password() && text.contains(url.expose()))
+        let mut urls = target.url.iter().chain(&target.sentinels);
+        urls.any(|url| url.holds_password() && text.contains(url.expose()))
     });
     if open && holds {
         let path = path.display();

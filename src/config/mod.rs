@@ -7,6 +7,7 @@ mod error;
 mod load;
 mod metrics_map;
 mod ring;
+mod sentinel;
 mod show;
 mod spec;
 mod statement;

@@ -118,6 +118,13 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
     } else if let Some(why) = &target.broken {
         list.add_from("url", quoted(""), format!("{}: {why}", origin.unwrap_or_default()));
     }
+    if !target.sentinels.is_empty() {
+        let each: Vec<_> = target.sentinels.iter().map(|url| quoted(&url.without_credentials())).collect();
+        list.add("sentinel", format!("[{}]", each.join(", ")));
+    }
+    if let Some(master) = &target.master {
+        list.add("master", quoted(master));
+    }
     list.add("every", quoted(&say_duration(target.every)));
     list.add("timeout", quoted(&say_duration(target.timeout)));
     if target.kind == "postgres" {

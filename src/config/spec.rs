@@ -113,6 +113,10 @@ pub struct TargetSpec {
     pub kind: String,
     /// Where it answers, with credentials; `None` where the kind needs none or finds it in its own environment.
     pub url: Option<Secret>,
+    /// Sentinels that tell where it answers; the URL then gives only user, password, database and encryption.
+    pub sentinels: Vec<Secret>,
+    /// The name by which those Sentinels know it.
+    pub master: Option<String>,
     /// Time from one poll to the next.
     pub every: Duration,
     /// Longest wait for one answer, the connecting included.
@@ -161,6 +165,8 @@ impl TargetSpec {
             id,
             kind: kind.to_owned(),
             url: None,
+            sentinels: Vec::new(),
+            master: None,
             every: Duration::from_secs(if kind == "prometheus_hosts" { 5 } else { 1 }),
             timeout: Duration::from_secs(if kind == "prometheus_hosts" { 10 } else { 3 }),
             slow_after: Duration::from_secs(1),
@@ -193,6 +199,9 @@ impl TargetSpec {
     /// Where it answers, for the screen: scheme, host and path without user, password and query.
     #[must_use]
     pub fn endpoint(&self) -> String {
+        if let Some(master) = &self.master {
+            return format!("{master}, by {} Sentinels", self.sentinels.len());
+        }
         self.url.as_ref().map_or_else(|| self.kind.clone(), Secret::without_credentials)
     }
 }

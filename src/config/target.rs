@@ -11,6 +11,7 @@ use super::error::instead;
 use super::load::Known;
 use super::metrics_map::metrics;
 use super::ring::ring;
+use super::sentinel::sentinels;
 use super::statement::one_select;
 use super::thresholds_file::thresholds;
 use super::{ApplicationPattern, Secret, TargetSpec};
@@ -40,12 +41,14 @@ fn takes(kind: &str) -> Takes {
         "prometheus_hosts" => (&["select", "group_by"], &["http://", "https://"], false),
         "postgres" => (&["slow_after", "application_pattern"], POSTGRES, true),
         "pgbouncer" => (&[], &["postgres://", "postgresql://"], false),
-        "redis" => (&["namespace"], REDIS, false),
+        "redis" => (&["namespace", "sentinel", "master"], REDIS, false),
         "memcached" => (&[], &["memcached://", "unix:"], false),
         "sql" => (&["statement", "schema", "queues"], POSTGRES, true),
         kind if SQL_QUEUE_KINDS.contains(&kind) => (&["schema", "queues"], POSTGRES, true),
-        "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => (&["queues", "prefix"], REDIS, false),
-        kind if QUEUE_KINDS.contains(&kind) => (&["queues"], REDIS, false),
+        "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => {
+            (&["queues", "prefix", "sentinel", "master"], REDIS, false)
+        }
+        kind if QUEUE_KINDS.contains(&kind) => (&["queues", "sentinel", "master"], REDIS, false),
         "haproxy" => (&["ring"], &["http://", "https://", "unix:", "tcp://"], false),
         "nginx" => (&["log"], &["http://", "https://"], false),
         "prometheus" => (&["preset", "metrics"], &["http://", "https://"], false),
@@ -59,6 +62,7 @@ fn owner(key: &str) -> Option<&'static str> {
     match key {
         "slow_after" | "application_pattern" => Some("postgres"),
         "namespace" => Some("redis"),
+        "sentinel" | "master" => Some("redis and worker queues on Redis"),
         "queues" => Some("worker queues, such as rq, celery and sidekiq"),
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
         "statement" => Some("sql, which asks a database for its queues"),
@@ -171,6 +175,9 @@ pub(super) fn target(
     }
     if takes.keys.contains(&"metrics") {
         metrics(doc, &at, span, &mut spec);
+    }
+    if takes.keys.contains(&"sentinel") {
+        sentinels(doc, &at, span, &mut spec);
     }
     if takes.keys.contains(&"namespace") {
         namespaces(doc, &at, &mut spec);
@@ -307,7 +314,7 @@ fn address(
     }
     let begin = takes.schemes.join(", ");
     match given.first().copied() {
-        None if takes.finds_itself => {}
+        None if takes.finds_itself || at.has("sentinel") => {}
         None => {
             doc.fault(
                 at,

@@ -7,8 +7,11 @@ mod haproxy_door;
 mod postgres;
 mod postgres_activity;
 mod postgres_error;
+mod redis_door;
+mod sentinel;
 
 pub use haproxy_csv::{Row as HaproxyRow, Table as HaproxyTable};
 pub use haproxy_door::{HaproxyDoor, MOST as HAPROXY_MOST};
 pub use postgres::PostgresDial;
 pub use postgres_activity::{Activity as PostgresActivity, text as postgres_text, time as postgres_time};
+pub use redis_door::RedisDoor;

@@ -75,6 +75,8 @@ pub struct CacheSample {
     pub persistence: Option<Persistence>,
     /// On a replica, its link to the master.
     pub replica_link: Option<ReplicaLink>,
+    /// The Sentinels that name the master, where it is reached through them.
+    pub sentinel: Option<SentinelSample>,
     /// Loading its data; commands are refused.
     pub loading: bool,
     /// What could not be read, and why.
@@ -147,4 +149,30 @@ pub struct ReplicaLink {
     pub up: bool,
     /// Seconds since the master last spoke.
     pub last_io: Option<u64>,
+}
+
+/// The Sentinels that watch over a master, as they answered last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SentinelSample {
+    /// The name they know the master by.
+    pub master: SafeText,
+    /// Where they say it is: host and port.
+    pub address: SafeText,
+    /// Sentinels of the config.
+    pub asked: u32,
+    /// Of those, how many named a master.
+    pub answered: u32,
+    /// Of those, how many named this one.
+    pub agree: u32,
+    /// Sentinels that watch the master, by their own count.
+    pub known: u64,
+    /// How many of them must agree that it is down.
+    pub quorum: u64,
+    /// Replicas they could put in its place.
+    pub replicas: u64,
+    /// They take the master for failing.
+    pub down: bool,
+    /// Which did not answer, and why.
+    pub silent: Vec<Missing>,
 }

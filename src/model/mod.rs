@@ -30,7 +30,8 @@ mod upkeep;
 pub mod words;
 
 pub use cache::{
-    CACHE_KINDS, CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SlowCommand,
+    CACHE_KINDS, CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SentinelSample,
+    SlowCommand,
 };
 pub use clearing::{Clearing, Pace, Way};
 pub use database::{

@@ -4,25 +4,27 @@ use std::time::Duration;
 
 use futures_util::future;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, Value};
+use redis::{AsyncConnectionConfig, ErrorKind, Pipeline, RedisError, Value};
 use tokio::time::Instant;
 
-use crate::config::{Secret, TargetSpec};
-use crate::model::{DoctorLine, PollError, PollErrorKind, Severity};
+use crate::config::TargetSpec;
+use crate::dial::RedisDoor;
+use crate::model::{DoctorLine, PollError, PollErrorKind, SentinelSample, Severity};
 
-/// Where a target without a URL answers.
-const USUAL: &str = "redis://127.0.0.1:6379/0";
+/// How often Sentinels are asked, while all goes well, whether the master is still the same.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// A connection to a server, opened at the first question and kept.
 ///
 /// While a question is under way the connection is not kept here: a future that is dropped, a
 /// timeout or a broken answer closes it, and the next question opens a new one.
 pub(super) struct Resp {
-    client: Client,
-    endpoint: String,
+    door: RedisDoor,
     timeout: Duration,
     kept: Option<MultiplexedConnection>,
     opened: u64,
+    /// When Sentinels were last asked.
+    looked: Option<Instant>,
 }
 
 /// The answers of one round trip, one a command and in their order; an answer may be the server's error.
@@ -39,14 +41,13 @@ impl Resp {
     /// # Errors
     /// A sentence for the operator when the URL is not one of a Redis; without the URL itself.
     pub(super) fn new(spec: &TargetSpec) -> Result<Self, String> {
-        let url = spec.url.clone().unwrap_or_else(|| Secret::new(USUAL));
         Ok(Self {
-            client: client(&url)?,
-            endpoint: url.without_credentials(),
+            door: RedisDoor::new(spec)?,
             // A tenth is left to the caller, so that what is said here wins over its own timeout.
             timeout: spec.timeout.mul_f64(0.9),
             kept: None,
             opened: 0,
+            looked: None,
         })
     }
 
@@ -59,7 +60,13 @@ impl Resp {
     /// The number of the database that is asked.
     #[must_use]
     pub(super) fn database(&self) -> i64 {
-        self.client.get_connection_info().redis_settings().db()
+        self.door.client().get_connection_info().redis_settings().db()
+    }
+
+    /// What the Sentinels said last, where the way leads over them.
+    #[must_use]
+    pub(super) fn sentinel(&self) -> Option<SentinelSample> {
+        self.door.watch()
     }
 
     /// A further connection that listens for messages whose channel matches a pattern.
@@ -68,7 +75,7 @@ impl Resp {
     /// As for [`Self::ask`].
     pub(super) async fn listen(&self, pattern: &str) -> Result<redis::aio::PubSub, PollError> {
         let open = async {
-            let mut listener = self.client.get_async_pubsub().await?;
+            let mut listener = self.door.client().get_async_pubsub().await?;
             listener.psubscribe(pattern).await?;
             Ok(listener)
         };
@@ -87,33 +94,62 @@ impl Resp {
     /// No connection, no answer in time, not the protocol, or a refusal that concerns every command.
     pub(super) async fn ask(&mut self, questions: &Pipeline) -> Result<Answers, PollError> {
         if let Some(connection) = self.kept.take() {
-            match self.exchange(connection, questions).await {
+            let (answers, moved) = if self.is_time_to_look() {
+                self.looked = Some(Instant::now());
+                future::join(exchange(connection, questions), self.door.find()).await
+            } else {
+                (exchange(connection, questions).await, Ok(false))
+            };
+            match answers {
+                // Another one is the master now: what the old one says is not what was asked for.
+                _ if moved == Ok(true) => {}
                 Err(error) if error.is_connection_dropped() && !error.is_timeout() => {}
-                other => return other.map_err(|error| self.explain(&error)),
+                other => return self.keep(other),
             }
         }
         let connection = self.connect().await?;
-        self.exchange(connection, questions).await.map_err(|error| self.explain(&error))
+        let answers = exchange(connection, questions).await;
+        self.keep(answers)
+    }
+
+    fn is_time_to_look(&self) -> bool {
+        self.door.is_guarded() && self.looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY)
+    }
+
+    fn keep(
+        &mut self,
+        answers: Result<(MultiplexedConnection, Answers), RedisError>,
+    ) -> Result<Answers, PollError> {
+        let (connection, answers) = answers.map_err(|error| self.explain(&error))?;
+        self.kept = Some(connection);
+        Ok(answers)
     }
 
     async fn connect(&mut self) -> Result<MultiplexedConnection, PollError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
-        let mut connection = match self.client.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(connection) => connection,
-            Err(error) if error.is_timeout() => {
-                let (at, limit) = (&self.endpoint, self.timeout.as_secs_f64());
-                let hint = if at.starts_with("rediss:") { "; does it speak TLS?" } else { "" };
-                let says = format!("{at} took no connection within {limit:.1} s{hint}");
-                return Err(PollError::new(PollErrorKind::Timeout, &says));
-            }
-            Err(error) => return Err(self.explain(&error)),
-        };
+        self.door.find().await?;
+        self.looked = Some(Instant::now());
+        let mut connection =
+            match self.door.client().get_multiplexed_async_connection_with_config(&config).await {
+                Ok(connection) => connection,
+                Err(error) if error.is_timeout() => {
+                    let (at, limit) = (self.door.endpoint(), self.timeout.as_secs_f64());
+                    let hint = if at.starts_with("rediss:") { "; does it speak TLS?" } else { "" };
+                    let says = format!("{at} took no connection within {limit:.1} s{hint}");
+                    return Err(PollError::new(PollErrorKind::Timeout, &says));
+                }
+                Err(error) => return Err(self.explain(&error)),
+            };
         // An account without the right to name itself works all the same.
         let mut name = redis::pipe();
         name.cmd("CLIENT").arg("SETNAME").arg("warroom").ignore_errors();
-        let named = connection.send_packed_commands(&name, 0, 1).await;
+        if self.door.is_guarded() {
+            // Sentinels can be late: only the server itself knows what it is.
+            name.cmd("ROLE");
+        }
+        let named = connection.send_packed_commands(&name, 0, name.len()).await;
         let values = named.map_err(|error| self.explain(&error))?;
         if let Some(Value::ServerError(refusal)) = values.first() {
             let error = RedisError::from(refusal.clone());
@@ -121,46 +157,26 @@ impl Resp {
                 return Err(self.explain(&error));
             }
         }
+        if let Some("slave") = values.get(1).and_then(|role| text(list(role).first()?)).as_deref() {
+            let says = format!("{} is a replica by now: a failover is under way", self.door.endpoint());
+            return Err(PollError::new(PollErrorKind::Unavailable, &says));
+        }
         self.opened += 1;
         Ok(connection)
     }
 
-    async fn exchange(
-        &mut self,
-        connection: MultiplexedConnection,
-        questions: &Pipeline,
-    ) -> Result<Answers, RedisError> {
-        let (mut first, mut second) = (connection.clone(), connection.clone());
-        let began = Instant::now();
-        let greet = async {
-            let answer = first.send_packed_command(&redis::cmd("PING")).await?;
-            Ok::<_, RedisError>((began.elapsed(), answer))
-        };
-        let rest = second.send_packed_commands(questions, 0, questions.len());
-        let ((ping, answer), values) = future::try_join(greet, rest).await?;
-        if let Value::ServerError(refusal) = answer {
-            let error = RedisError::from(refusal);
-            // The right to PING may be lacking; a login, a load or a busy script concerns everything.
-            if error.code() != Some("NOPERM") {
-                return Err(error);
-            }
-        }
-        if values.len() != questions.len() {
-            return Err((ErrorKind::UnexpectedReturnType, "an answer is missing").into());
-        }
-        self.kept = Some(connection);
-        Ok(Answers { values, ping })
-    }
-
     fn late(&self) -> PollError {
-        let says =
-            format!("nothing came back from {} within {:.1} s", self.endpoint, self.timeout.as_secs_f64());
+        let says = format!(
+            "nothing came back from {} within {:.1} s",
+            self.door.endpoint(),
+            self.timeout.as_secs_f64()
+        );
         PollError::new(PollErrorKind::Timeout, &says)
     }
 
     /// What went wrong, in words; the library's own text only where it holds no secret.
     fn explain(&self, error: &RedisError) -> PollError {
-        let at = &self.endpoint;
+        let at = self.door.endpoint();
         let told = error.detail().unwrap_or_default();
         let (kind, says) = match (error.kind(), error.code().unwrap_or_default()) {
             _ if error.is_timeout() => return self.late(),
@@ -195,7 +211,7 @@ impl Resp {
     }
 
     fn explain_io(&self, error: &RedisError) -> (PollErrorKind, String) {
-        let at = &self.endpoint;
+        let at = self.door.endpoint();
         let text = error.to_string();
         if let Some(unresolved) = PollError::unresolved(at, &text) {
             return (unresolved.kind, unresolved.says.to_string());
@@ -212,20 +228,30 @@ impl Resp {
     }
 }
 
-fn client(url: &Secret) -> Result<Client, String> {
-    let text = url.expose();
-    let text = match text.strip_prefix("unix:") {
-        Some(path) if !path.starts_with("//") => format!("unix://{path}"),
-        _ => text.to_owned(),
+/// One round trip, and the connection again when it was whole.
+async fn exchange(
+    connection: MultiplexedConnection,
+    questions: &Pipeline,
+) -> Result<(MultiplexedConnection, Answers), RedisError> {
+    let (mut first, mut second) = (connection.clone(), connection.clone());
+    let began = Instant::now();
+    let greet = async {
+        let answer = first.send_packed_command(&redis::cmd("PING")).await?;
+        Ok::<_, RedisError>((began.elapsed(), answer))
     };
-    let wrong = |_| {
-        "url is not one of a Redis: redis://[user:password@]host:port/database, rediss://… or unix:/path"
-            .to_owned()
-    };
-    let info = text.into_connection_info().map_err(wrong)?;
-    // The name is set by warroom itself; an unknown SETINFO would count as an error in the server's statistics.
-    let settings = info.redis_settings().clone().set_skip_set_lib_name();
-    Client::open(info.set_redis_settings(settings)).map_err(wrong)
+    let rest = second.send_packed_commands(questions, 0, questions.len());
+    let ((ping, answer), values) = future::try_join(greet, rest).await?;
+    if let Value::ServerError(refusal) = answer {
+        let error = RedisError::from(refusal);
+        // The right to PING may be lacking; a login, a load or a busy script concerns everything.
+        if error.code() != Some("NOPERM") {
+            return Err(error);
+        }
+    }
+    if values.len() != questions.len() {
+        return Err((ErrorKind::UnexpectedReturnType, "an answer is missing").into());
+    }
+    Ok((connection, Answers { values, ping }))
 }
 
 /// A text answer; bytes that are not UTF-8 are shown as replacement characters.

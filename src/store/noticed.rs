@@ -1,7 +1,7 @@
 //! What happened to a server between two answers that no rate tells: it was restarted, promoted, set
 //! otherwise. Each a phrase that follows the target's name.
 
-use crate::model::{BackendKey, DatabaseSample, Sample, Timestamp};
+use crate::model::{BackendKey, CacheSample, DatabaseSample, Sample, Timestamp};
 
 /// Settings told by name; the rest is counted.
 const NAMED: usize = 3;
@@ -11,8 +11,28 @@ const NAMED: usize = 3;
 pub fn noticed(before: &Sample, now: &Sample) -> Vec<String> {
     match (before, now) {
         (Sample::Database(before), Sample::Database(now)) => database(before, now),
+        (Sample::Cache(before), Sample::Cache(now)) => cache(before, now),
         _ => Vec::new(),
     }
+}
+
+fn cache(before: &CacheSample, now: &CacheSample) -> Vec<String> {
+    let mut out = Vec::new();
+    let at = |sample: &CacheSample| sample.sentinel.as_ref().map(|it| it.address.clone());
+    let another = !before.run_id.is_empty() && before.run_id != now.run_id && !now.run_id.is_empty();
+    match (at(before), at(now)) {
+        (Some(then), Some(here)) if then != here => {
+            out.push(format!("failed over from {then}: {here} is its master now"));
+        }
+        _ if another => out.push("was restarted, or another server answers in its place".to_owned()),
+        _ => {}
+    }
+    match (before.role.as_str(), now.role.as_str()) {
+        ("slave", "master") if !another => out.push("was promoted: it takes writes now".to_owned()),
+        ("master", "slave") => out.push("is a replica now".to_owned()),
+        _ => {}
+    }
+    out
 }
 
 fn database(before: &DatabaseSample, now: &DatabaseSample) -> Vec<String> {

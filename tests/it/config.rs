@@ -88,6 +88,19 @@ fn a_statement_is_kept_without_its_end_and_asked_less_often() {
 }
 
 #[test]
+fn sentinels_have_ports_and_their_passwords_stay_hidden() {
+    let config = read_named("valid", "sentinel.toml", &no_env).expect("it is right");
+    let urls: Vec<_> = config.targets[0].sentinels.iter().map(Secret::expose).collect();
+    assert_eq!(urls, ["redis://10.0.0.6:26379", "rediss://eye:s3cret@10.0.0.7:26380"]);
+    assert_eq!(config.targets[0].endpoint(), "shop, by 2 Sentinels");
+    assert_eq!(config.targets[1].master.as_deref(), Some("shop"));
+    let shown = config.settings();
+    let list = shown.iter().find(|it| it.key == "sentinel").expect("listed");
+    assert_eq!(list.value, r#"["redis://10.0.0.6:26379", "rediss://10.0.0.7:26380"]"#);
+    assert_eq!(list.origin, "line 4");
+}
+
+#[test]
 fn a_pattern_of_application_names_is_kept_as_written() {
     let config = read_named("valid", "applications.toml", &no_env).expect("it is right");
     let pattern = config.targets[0].applications.as_ref().expect("a pattern");

@@ -49,6 +49,7 @@ mod redis_clear;
 mod redis_clear_ways;
 mod redis_cluster;
 mod redis_detect;
+mod redis_sentinel;
 mod requests_truth;
 mod ssh;
 mod terminal;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, Value};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, Value};
 
 use super::wire::Wire;
 use crate::config::TargetSpec;
+use crate::dial::RedisDoor;
 use crate::model::Timestamp;
 
 /// How to reach the server.
@@ -17,21 +18,15 @@ pub(in crate::actions) struct Server {
 }
 
 impl Server {
-    /// Takes the address in; does not connect.
+    /// Where it is now: Sentinels are asked anew each time. Does not connect to the server itself.
     ///
     /// # Errors
     /// A sentence, without the URL's credentials.
-    pub(in crate::actions) fn new(spec: &TargetSpec) -> Result<Self, String> {
-        let url = spec.url.as_ref().map_or("redis://127.0.0.1:6379/0", |url| url.expose());
-        let url = match url.strip_prefix("unix:") {
-            Some(path) if !path.starts_with("//") => format!("unix://{path}"),
-            _ => url.to_owned(),
-        };
-        let wrong = |_| format!("the url of {} is not one of a Redis", spec.id);
-        let info = url.into_connection_info().map_err(wrong)?;
-        let settings = info.redis_settings().clone().set_skip_set_lib_name();
-        let client = Client::open(info.set_redis_settings(settings)).map_err(wrong)?;
-        Ok(Self { client, endpoint: spec.endpoint(), timeout: spec.timeout })
+    pub(in crate::actions) async fn find(spec: &TargetSpec) -> Result<Self, String> {
+        let mut door = RedisDoor::new(spec)?;
+        door.find().await.map_err(|error| error.says.to_string())?;
+        let endpoint = door.endpoint().to_owned();
+        Ok(Self { client: door.client().clone(), endpoint, timeout: spec.timeout })
     }
 
     /// Opens a connection and names it.
@@ -105,7 +100,7 @@ pub(super) fn refused(values: &[Value]) -> Option<String> {
         let Value::ServerError(error) = value else { return None };
         let details = error.details().unwrap_or_default();
         Some(match error.code() {
-            "READONLY" => "it has become a replica: point the url at the master".into(),
+            "READONLY" => "it has become a replica: clear again where the master is now".into(),
             "NOPERM" => format!("this user may not: {details}"),
             "MISCONF" => {
                 "it refuses writes because its last snapshot failed: see its log and its disk".into()
@@ -165,7 +160,9 @@ impl Facts {
             text.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':')).unwrap_or("")
         };
         if field("role") == "slave" {
-            return Err("it is a replica: point the url at the master".into());
+            return Err(
+                "it is a replica: point the url at the master, or wait until a failover is over".into()
+            );
         }
         if field("loading") == "1" {
             return Err("it is loading its data".into());

@@ -49,7 +49,7 @@ impl Signs {
     /// What these signs say, beside those when the clear began.
     pub(super) fn against(&self, first: &Self) -> Option<Strain> {
         if self.replica {
-            Some(Strain::End("it has become a replica: point the url at the master"))
+            Some(Strain::End("it has become a replica: clear again where the master is now"))
         } else if self.rejected > first.rejected {
             Some(Strain::End("it turns clients away: no connection is free"))
         } else if self.behind > BEHIND {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use redis::{Connection, Value};
 use tokio::time::Instant;
 
-use super::server::{in_words, refused};
+use super::server::{in_words, refused, text};
 
 /// One connection and what is about to be sent on it.
 pub(in crate::actions) struct Wire {
@@ -68,6 +68,23 @@ impl Wire {
         match refused(std::slice::from_ref(&value)) {
             Some(why) => Err(why),
             None => Ok(value),
+        }
+    }
+
+    /// Makes sure that this very start of a server is at the other end, and that it is no replica.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask), or another server answers.
+    pub(in crate::actions) fn meets(&mut self, run_id: &str) -> Result<(), String> {
+        let info = text(&self.ask(&[b"INFO"])?);
+        let field =
+            |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'));
+        if field("role") == Some("slave") {
+            Err("it has become a replica: clear again where the master is now".into())
+        } else if field("run_id").unwrap_or_default() != run_id {
+            Err("another server answers there now".into())
+        } else {
+            Ok(())
         }
     }
 

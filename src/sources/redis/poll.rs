@@ -99,6 +99,7 @@ impl RedisSource {
                 Ask::Scan => self.take_keys(value),
             }
         }
+        sample.sentinel = self.connection.sentinel();
         sample.ping_ms = Some(answers.ping.as_secs_f64() * 1e3);
         sample.namespaces = self.shares.samples();
         sample.missing = self.refused.iter().map(|(_, missing)| missing.clone()).collect();
