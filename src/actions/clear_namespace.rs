@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::clear::{
-    End, Facts, Guard, Holder, MOST, Preview, Probe, Server, Sweep, Tally, lines, outcome, ping_for_ever,
-    renew, running, warnings,
+    End, Facts, Felt, Guard, Holder, MOST, Preview, Probe, Server, Sweep, Tally, lines, outcome,
+    ping_for_ever, renew, running, warnings,
 };
 use super::plan_id::plan_id;
 use super::{Action, ProgressSink, StopFlag};
@@ -210,7 +210,7 @@ impl RedisActions {
             return renew::act(connection, plan, key).await;
         }
         let (began, parts) = (Instant::now(), holders.len());
-        let (mut swept, mut slowest) = ((End::Finished, Tally::default()), Duration::ZERO);
+        let (mut swept, mut felt) = ((End::Finished, Tally::default()), Felt::default());
         for (part, Holder { server, connection, facts }) in holders.into_iter().enumerate() {
             let probe = Probe::default();
             let sweep = Sweep {
@@ -227,12 +227,13 @@ impl RedisActions {
                 swept = on_a_thread(server, facts.run_id, sweep, swept.1.clone()) => swept,
                 () = ping_for_ever(connection, probe.clone()) => (End::Stopped, swept.1),
             };
-            slowest = slowest.max(probe.slowest());
+            felt.slowest = felt.slowest.max(probe.slowest());
+            felt.hit_ratio = probe.hit_ratio().or(felt.hit_ratio);
             if !matches!(swept.0, End::Finished) {
                 break;
             }
         }
-        outcome(plan, how, &swept, began.elapsed(), slowest)
+        outcome(plan, how, &swept, began.elapsed(), felt)
     }
 }
 

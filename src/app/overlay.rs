@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Command, Explaining};
+use crate::detect::Behind;
 use crate::model::{Confirm, Intent, Outcome, Plan, Progress, SafeText, Timestamp};
 
 /// One thing over the screen.
@@ -133,6 +134,8 @@ pub struct Acting {
     pub paused: bool,
     /// The operator asked for full pace.
     pub hurried: bool,
+    /// For a clear: the hit ratio and the load of the databases, before and now.
+    pub behind: Option<Behind>,
     /// What came of it; the dialog then waits to be closed.
     pub outcome: Option<Outcome>,
 }

@@ -8,17 +8,19 @@ use tokio::sync::mpsc;
 
 use super::args::{ClearArgs, Consent, Global, KillArgs, MarkArgs, ServerArgs};
 use super::end::{End, Fail, say};
-use super::plan_text::{print_plan, show_progress};
+use super::plan_text::print_plan;
 use super::run::{config, env, quiet_config, runtime};
 use super::signal;
+use super::under_way::under_way;
 use crate::config::{Config, find};
 use crate::journal::{Author, Journal, actor};
 use crate::model::{
     BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText, ServerChange,
     TargetId, Way,
 };
+use crate::shell::behind::Watch;
 use crate::shell::clock;
-use crate::shell::perform::{Hands, StopFlag};
+use crate::shell::perform::Hands;
 
 /// How often a plan that changed under the operator's eyes is shown again.
 const ASKS: u32 = 3;
@@ -156,6 +158,10 @@ fn hands(config: &Arc<Config>) -> Hands {
 /// The one way an action of the command line goes.
 async fn perform(hands: &Hands, intent: Result<Intent, Refusal>, consent: Consent) -> Result<End, Fail> {
     let json = consent.form.json;
+    let mut watch = None;
+    if let (Ok(intent), false) = (&intent, consent.dry_run) {
+        watch = Watch::over(hands.config(), intent);
+    }
     let looked = match &intent {
         Ok(intent) => hands.plan(intent).await.map(|plan| (intent, plan)),
         Err(refusal) => Err(refusal.clone()),
@@ -177,7 +183,7 @@ async fn perform(hands: &Hands, intent: Result<Intent, Refusal>, consent: Consen
             Err(refusal) => return ended(&refusal_outcome(&refusal), None, json),
         }
     }
-    let outcome = act(hands, plan.clone()).await;
+    let outcome = under_way(hands, plan.clone(), watch).await;
     ended(&outcome, Some(&plan), json)
 }
 
@@ -218,25 +224,6 @@ async fn answer() -> String {
         tell.blocking_send(read.map(|_| line.trim().to_owned()).unwrap_or_default()).ok();
     });
     told.recv().await.unwrap_or_default()
-}
-
-/// Acts, shows how far it is, and stops at the next safe point when asked to.
-async fn act(hands: &Hands, plan: Plan) -> Outcome {
-    let (sink, mut progress) = mpsc::channel(16);
-    let stop = StopFlag::default();
-    let acting = hands.act(plan, sink, stop.clone());
-    tokio::pin!(acting);
-    let shown = std::io::stderr().is_terminal();
-    loop {
-        tokio::select! {
-            outcome = &mut acting => return outcome,
-            Some(at) = progress.recv() => if shown { show_progress(&at) },
-            _ = signal::ended(), if !stop.is_stopped() => {
-                say("stopping at the next safe point");
-                stop.stop();
-            }
-        }
-    }
 }
 
 fn refusal_outcome(refusal: &Refusal) -> Outcome {

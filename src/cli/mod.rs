@@ -16,6 +16,7 @@ mod run;
 mod screenshot;
 mod settings;
 mod signal;
+mod under_way;
 
 use std::process::ExitCode;
 

@@ -29,3 +29,8 @@ pub(super) fn show_progress(at: &Progress) {
         writeln!(err).ok();
     }
 }
+
+/// A line that stays, in the place of the one that tells how far it is.
+pub(super) fn show_beside(text: &str) {
+    writeln!(std::io::stderr().lock(), "\r\x1b[K{text}").ok();
+}

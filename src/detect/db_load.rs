@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Assessment, View};
 use crate::model::words::many;
-use crate::model::{Backend, BackendState, Resource};
+use crate::model::{Backend, BackendState, DatabaseSample, Resource};
 use crate::store::Target;
 
 /// What a server is taken to have whose machine is not polled: generous, since a wrong alarm costs
@@ -16,8 +16,8 @@ const LEAST_CORES: u32 = 4;
 /// Judges every database.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
     let databases = view.store.databases(view.now);
-    let judge = |(target, sample): (&Target, &crate::model::DatabaseSample)| {
-        let busy = sample.backends.iter().filter(|one| works(one)).count();
+    let judge = |(target, sample): (&Target, &DatabaseSample)| {
+        let busy = busy(sample);
         let known = cores(view, target);
         let cores = known.unwrap_or(ASSUMED_CORES).max(LEAST_CORES);
         let of = match known {
@@ -29,9 +29,14 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
             .measured(value, view.limits(Resource::PostgresLoad, &target.info.id))
             .used(None, Some(busy as f64), None)
             .hold(Duration::from_secs(3))
-            .says(format!("{} busy ({of})", many(busy as u64, "session", "sessions")))
+            .says(format!("{} busy ({of})", many(busy, "session", "sessions")))
     };
     databases.map(judge).collect()
+}
+
+/// Sessions at work.
+pub(super) fn busy(sample: &DatabaseSample) -> u64 {
+    sample.backends.iter().filter(|one| works(one)).count() as u64
 }
 
 /// Whether it asks for processor or disk now: not one that waits for a lock, its client or a timer.

@@ -2,6 +2,7 @@
 //! symptoms to causes. Knows store, config and model; asks nobody anything.
 
 mod assessment;
+mod behind;
 pub mod blocking;
 mod cache_latency;
 mod cache_memory;
@@ -30,6 +31,7 @@ mod target_answer;
 mod vacuum;
 
 pub use assessment::{Assessment, View};
+pub use behind::Behind;
 pub use judge::{Judge, Judgement, Transition};
 
 /// One rule: looks at what is known and says how each of its targets stands.

@@ -167,6 +167,9 @@ pub struct Outcome {
     /// The operator stopped it: neither done nor gone wrong, though its exit code is that of a failure.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
+    /// Share of lookups that hit while a namespace was cleared, 0 to 1; `None` under a hundred lookups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hit_ratio: Option<f64>,
     /// The mark's id.
     #[serde(default)]
     pub mark: Option<String>,
@@ -198,6 +201,7 @@ impl Outcome {
             deleted: None,
             expiring: None,
             stopped: false,
+            hit_ratio: None,
             mark: None,
             next: None,
         }

@@ -108,13 +108,13 @@ pub async fn check(
 }
 
 /// One target and what asks it.
-struct Asker<'a> {
+pub(super) struct Asker<'a> {
     spec: &'a TargetSpec,
     source: Result<Box<dyn Source>, String>,
 }
 
 impl<'a> Asker<'a> {
-    fn new(spec: &'a TargetSpec) -> Self {
+    pub(super) fn new(spec: &'a TargetSpec) -> Self {
         let source = match (&spec.broken, KINDS.iter().find(|kind| kind.name == spec.kind)) {
             (Some(why), _) => Err(why.clone()),
             (None, Some(kind)) => (kind.build)(spec),
@@ -123,7 +123,7 @@ impl<'a> Asker<'a> {
         Self { spec, source }
     }
 
-    async fn ask(&mut self, clock: Clock) -> Vec<(Timestamp, Reading)> {
+    pub(super) async fn ask(&mut self, clock: Clock) -> Vec<(Timestamp, Reading)> {
         let began = Instant::now();
         let error = match &mut self.source {
             Ok(source) => {

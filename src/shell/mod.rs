@@ -1,6 +1,7 @@
 //! The rim: the terminal, the loop that owns the state, and what carries its effects out. Knows every
 //! folder; nothing but the command line knows it. The only place that reads a clock or ends the process.
 
+pub mod behind;
 pub mod check;
 pub mod clock;
 mod console;

@@ -39,6 +39,12 @@ impl Hands {
         Self { config, journal, clock, actions: Mutex::default(), postgres: Mutex::default() }
     }
 
+    /// The config it acts by.
+    #[must_use]
+    pub const fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
     /// Opens, on every target that can be acted on, what an act needs and could not get any more once the
     /// server is full; keeps what is open. Does nothing where nothing will ever be done. A target that does
     /// not answer says so where it is polled, and again when an act on it is planned.

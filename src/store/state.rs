@@ -248,6 +248,15 @@ impl Target {
         }
     }
 
+    /// Rates since the previous answer, if they are a cache's.
+    #[must_use]
+    pub const fn cache_rates(&self) -> Option<&super::CacheRates> {
+        match &self.rates {
+            Some(Rates::Cache(rates)) => Some(rates),
+            _ => None,
+        }
+    }
+
     /// Rates over the window, if they are a cache's.
     #[must_use]
     pub const fn cache_window(&self) -> Option<&super::CacheRates> {

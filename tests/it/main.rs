@@ -45,6 +45,7 @@ mod queues_python;
 mod queues_sql;
 mod queues_sql_schemas;
 mod redis;
+mod redis_behind;
 mod redis_clear;
 mod redis_clear_ways;
 mod redis_cluster;

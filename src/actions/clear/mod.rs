@@ -20,4 +20,4 @@ pub(super) use preview::Preview;
 pub(super) use probe::{Probe, ping_for_ever};
 pub(super) use server::{Facts, Server};
 pub(super) use sweep::{End, Sweep, Tally};
-pub(super) use words::{MOST, lines, outcome, running, warnings};
+pub(super) use words::{Felt, MOST, lines, outcome, running, warnings};

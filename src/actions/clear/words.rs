@@ -125,13 +125,22 @@ pub(in crate::actions) fn running(tally: &Tally, plan: &Plan, took: Duration, pr
     ))
 }
 
+/// What others felt of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::actions) struct Felt {
+    /// The slowest PING.
+    pub slowest: Duration,
+    /// Share of lookups that hit meanwhile, on the server cleared last.
+    pub hit_ratio: Option<f64>,
+}
+
 /// What came of it, however it ended: what was done is told with every end.
 pub(in crate::actions) fn outcome(
     plan: &Plan,
     how: &Clearing,
     (end, tally): &(End, Tally),
     took: Duration,
-    slowest: Duration,
+    felt: Felt,
 ) -> Outcome {
     let keys = count(tally.deleted);
     let done = match how.way {
@@ -139,7 +148,9 @@ pub(in crate::actions) fn outcome(
         Way::Remove | Way::Renew => format!("cleared {keys} keys"),
     };
     let done = format!("{done} in {}", span(took.as_secs_f64()));
-    let felt = format!("slowest PING {:.1} ms", slowest.as_secs_f64() * 1e3);
+    let hits =
+        felt.hit_ratio.map_or(String::new(), |it| format!("; {:.0} % of lookups hit meanwhile", it * 100.0));
+    let slowest = format!("slowest PING {:.1} ms{hits}", felt.slowest.as_secs_f64() * 1e3);
     let doubt = match tally.in_doubt {
         0 => String::new(),
         keys => format!(" and perhaps {} more whose answer never came", count(keys)),
@@ -147,7 +158,7 @@ pub(in crate::actions) fn outcome(
     let mut stopped = false;
     let (kind, says, step) = match end {
         End::Finished => {
-            let says = format!("{done}{}{}; {felt}", rest(how, tally), again(tally.back));
+            let says = format!("{done}{}{}; {slowest}", rest(how, tally), again(tally.back));
             let kind = if tally.matched == 0 { OutcomeKind::NothingToDo } else { OutcomeKind::Done };
             (kind, says.clone(), StepResult::Done(SafeText::new(&says)))
         }
@@ -172,6 +183,7 @@ pub(in crate::actions) fn outcome(
         deleted: Some(if expires { 0 } else { tally.deleted }),
         expiring: expires.then_some(tally.deleted),
         stopped,
+        hit_ratio: felt.hit_ratio,
         steps: vec![step],
         ..Outcome::new(plan.id.clone(), kind, &says)
     }

@@ -17,6 +17,19 @@ pub(super) fn progress(app: &mut App, progress: Progress) {
     }
 }
 
+/// Looks at what stands behind a cache that is cleared, or was until a moment ago.
+pub(super) fn look_behind(app: &mut App) {
+    let now = app.now;
+    let Some(Overlay::Acting(it)) = &mut app.overlay else { return };
+    let Some(behind) = &mut it.behind else { return };
+    let before = behind.rush().is_some();
+    behind.look(&app.world.store, now);
+    if let (false, Some(rush)) = (before, behind.rush()) {
+        let says = format!("{}: {rush}", it.plan.title);
+        tell::event(app, now, EventKind::Act, &says);
+    }
+}
+
 /// Our own act ended.
 pub(super) fn ended(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     let at = app.now;

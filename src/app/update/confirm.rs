@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Done, or_say, tell};
 use crate::app::{Acting, App, Chord, Confirming, Effect, Key, Overlay};
 use crate::config::ConfirmRule;
+use crate::detect::Behind;
 use crate::model::{Confirm, Intent, Plan, Refusal, SafeText};
 
 /// Time from one reading of the plan to the next.
@@ -174,6 +175,10 @@ fn act(app: &mut App) -> Vec<Effect> {
     super::acting::note(app, &plan.id, &plan.title);
     super::comeback::note(app, &plan);
     let effect = Effect::Act(Box::new(plan.clone()));
+    let behind = match &plan.intent {
+        Intent::ClearNamespace { target, .. } => Some(Behind::before(&app.world.store, target, now)),
+        _ => None,
+    };
     app.overlay = Some(Overlay::Acting(Box::new(Acting {
         plan,
         began: now,
@@ -181,6 +186,7 @@ fn act(app: &mut App) -> Vec<Effect> {
         stopping: false,
         paused: false,
         hurried: false,
+        behind,
         outcome: None,
     })));
     vec![effect]

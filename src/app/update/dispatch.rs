@@ -8,7 +8,10 @@ use crate::model::{Severity, Timestamp};
 pub fn update(app: &mut App, at: Timestamp, msg: Msg) -> Vec<Effect> {
     app.now = at;
     match msg {
-        Msg::Fact(fact) => facts::take(app, fact),
+        Msg::Fact(fact) => {
+            facts::take(app, fact);
+            acting::look_behind(app);
+        }
         Msg::Lost(readings) => app.world.store.lost(readings),
         Msg::Key(chord) => return keys::press(app, chord),
         Msg::Paste(text) => keys::paste(app, &text),

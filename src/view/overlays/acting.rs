@@ -10,18 +10,24 @@ use crate::view::ink::{Ink, wrap};
 use crate::view::scene::Scene;
 use crate::view::theme::Role;
 
+/// Rows kept for a warning, so that nothing jumps when it comes.
+const RUSH: u16 = 2;
+
 /// Draws it.
 pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>) {
     let width = 84.min(area.width.saturating_sub(4));
     let steps = it.outcome.as_ref().map_or(0, |outcome| outcome.steps.len().min(6));
     let advice =
         it.outcome.as_ref().and_then(|it| it.next.as_ref()).is_some_and(|next| next.intent.is_none());
-    let height = 8 + u16::try_from(steps).unwrap_or(0) + if advice { 3 } else { 0 };
+    let beside = it.behind.as_ref().map_or(0, |behind| behind.lines().len() + usize::from(RUSH));
+    let height = 8 + u16::try_from(steps + beside).unwrap_or(0) + if advice { 3 } else { 0 };
+    let height = height.min(area.height);
     let inside = frame(ink, area, width, height, it.plan.title.as_str());
     let ink = &mut ink.on(Role::Dialog);
     let row = Rect { y: inside.bottom() - 1, height: 1, ..inside };
     let Some(outcome) = &it.outcome else {
-        under_way(ink, inside, it, scene);
+        let y = under_way(ink, inside, it, scene);
+        behind(ink, Rect { y, height: row.y.saturating_sub(y), ..inside }, it);
         let mut all = vec![("s", "stop at the next safe point", Role::Key)];
         if it.progress.is_some() {
             all.push(("space", if it.paused { "go on" } else { "hold" }, Role::Key));
@@ -60,6 +66,10 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
             y += 1;
         }
     }
+    let room = Rect { y, height: row.y.saturating_sub(y), ..inside };
+    if behind(ink, room, it) {
+        y += room.height;
+    }
     let mut all = vec![("[ Close ]", "", Role::Button)];
     if let Some(next) = &outcome.next {
         match &next.intent {
@@ -77,13 +87,35 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
     keys(ink, row, &all);
 }
 
-fn under_way(ink: &mut Ink<'_>, inside: Rect, it: &Acting, scene: &Scene<'_>) {
+/// What stands behind a cleared cache, and a warning when that suffers; whether there was anything to say.
+fn behind(ink: &mut Ink<'_>, room: Rect, it: &Acting) -> bool {
+    let Some(behind) = &it.behind else { return false };
+    let warning = behind.rush().map(|rush| {
+        let helps = match (&it.outcome, it.paused) {
+            (Some(_), _) => "the clear is over: 2 shows who asks",
+            (None, true) => "it is held: space goes on, s stops it",
+            (None, false) => "space holds the clear, s stops it",
+        };
+        format!("{rush}. {helps}")
+    });
+    let warning =
+        warning.map_or_else(Vec::new, |text| wrap(&text, usize::from(room.width), usize::from(RUSH)));
+    let lines = behind.lines().iter().map(|line| (line.as_str(), Role::Text));
+    let all = lines.chain(warning.iter().map(|line| (line.as_str(), Role::Warning)));
+    for (y, (line, role)) in (room.y..room.bottom()).zip(all) {
+        ink.put(room.x, y, room.width, line, role);
+    }
+    !behind.lines().is_empty()
+}
+
+/// The row below what is told of it.
+fn under_way(ink: &mut Ink<'_>, inside: Rect, it: &Acting, scene: &Scene<'_>) -> u16 {
     let took = format::seconds(scene.app.now.seconds_since(it.began));
     let doing = if it.paused { "held" } else { "under way" };
     ink.put(inside.x, inside.y, inside.width, &format!("{doing} for {took}"), Role::Muted);
     let Some(progress) = &it.progress else {
         ink.put(inside.x, inside.y + 2, inside.width, "written down; waiting for the server …", Role::Text);
-        return;
+        return inside.y + 3;
     };
     let room = inside.width.saturating_sub(6);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the room")]
@@ -94,4 +126,5 @@ fn under_way(ink: &mut Ink<'_>, inside: Rect, it: &Acting, scene: &Scene<'_>) {
     for (y, line) in (inside.y + 3..).zip(wrap(progress.says.as_str(), usize::from(inside.width), 2)) {
         ink.put(inside.x, y, inside.width, &line, Role::Text);
     }
+    inside.y + 5
 }

@@ -126,6 +126,7 @@ fn an_act_under_way_and_its_outcome() {
         stopping: false,
         paused: false,
         hurried: false,
+        behind: None,
         outcome: None,
     };
     assert!(over("acting", Overlay::Acting(Box::new(acting.clone()))).contains("41 %"));
@@ -146,6 +147,31 @@ fn an_act_under_way_and_its_outcome() {
     acting.outcome = Some(Outcome { next: Some(NextStep { intent: None, says: advice.into() }), ..outcome });
     let seen = over("outcome_advice", Overlay::Acting(Box::new(acting)));
     assert!(seen.contains("restart the whole server"), "{seen}");
+}
+
+#[test]
+fn a_clear_under_way_shows_what_stands_behind_the_cache() {
+    let lab = pile_up();
+    let mut behind = warroom::detect::Behind::before(&lab.app.world.store, &id("cache"), lab.app.now);
+    behind.look(&lab.app.world.store, lab.app.now);
+    let namespace = Namespace::parse("templates", "cache:templates:", false).expect("legal");
+    let intent = Intent::ClearNamespace { target: id("cache"), namespace, how: Clearing::default() };
+    let acting = Acting {
+        plan: Plan { intent, title: "Clear templates on cache".into(), ..plan() },
+        began: at(150),
+        progress: Some(Progress {
+            plan: PlanId("p1".into()),
+            share: 0.41,
+            says: "41 200 of about 100 000 keys, 54 000/s, slowest PING 0.4 ms".into(),
+        }),
+        stopping: false,
+        paused: false,
+        hurried: false,
+        behind: Some(behind),
+        outcome: None,
+    };
+    let seen = over("acting_clear", Overlay::Acting(Box::new(acting)));
+    assert!(seen.contains("before)") && seen.contains("usable sessions"), "{seen}");
 }
 
 #[test]
