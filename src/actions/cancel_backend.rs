@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Error, Row as _};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::kept_session::KeptSession;
 use super::plan_id;
 use super::postgres_actions::PostgresActions;
 use super::postgres_look::{Look, Waiter};
@@ -28,11 +29,11 @@ const WATCH: Duration = Duration::from_secs(2);
 
 pub(super) async fn plan(
     actions: &PostgresActions,
+    kept: &mut KeptSession,
     key: BackendKey,
     query_start: Option<Timestamp>,
 ) -> Result<Plan, Refusal> {
-    let (look, connection) = actions.look(&[key]).await?;
-    actions.keep(connection);
+    let (look, _) = actions.look(kept, &[key]).await?;
     let Some((at, backend)) = look.find(key) else { return Err(look.absence(key)) };
     look.check(backend)?;
     let query_start = running(backend, query_start)?;
@@ -75,12 +76,13 @@ fn running(backend: &Backend, meant: Option<Timestamp>) -> Result<Timestamp, Ref
 
 pub(super) async fn act(
     actions: &PostgresActions,
+    kept: &mut KeptSession,
     plan: &Plan,
     key: BackendKey,
     query_start: Timestamp,
 ) -> Outcome {
     let outcome = |kind, says: &str| Outcome::new(plan.id.clone(), kind, says);
-    let (before, mut connection) = match actions.look(&[key]).await {
+    let (before, connection) = match actions.look(kept, &[key]).await {
         Ok(looked) => looked,
         Err(refusal) => return outcome(refusal.kind, refusal.says.as_str()),
     };
@@ -91,32 +93,26 @@ pub(super) async fn act(
     let at = match checked {
         Ok(at) => at,
         Err(refusal) => {
-            actions.keep(connection);
             return outcome(refusal.kind, refusal.says.as_str());
         }
     };
     let waiters = before.waiting_behind(&[Node::Backend(at)]);
     let unknown = |why: &str| format!("unknown whether it was done ({why}): look again");
-    match timeout(PATIENCE, signal(&mut connection, key, query_start)).await {
+    match timeout(PATIENCE, signal(connection, key, query_start)).await {
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => {
-            actions.keep(connection);
             return outcome(OutcomeKind::NothingToDo, "the statement had ended before the signal");
         }
         Ok(Err(error)) if error.as_database_error().is_some() => {
-            actions.keep(connection);
             return outcome(OutcomeKind::Failed, &actions.signal_words(&error));
         }
         Ok(Err(error)) => return outcome(OutcomeKind::Failed, &unknown(&actions.words(&error))),
         Err(_elapsed) => return outcome(OutcomeKind::Failed, &unknown("no answer in time")),
     }
     let began = Instant::now();
-    let watched = watch(&mut connection, key, query_start, &waiters, began);
+    let watched = watch(connection, key, query_start, &waiters, began);
     match timeout(PATIENCE + WATCH + PATIENCE, watched).await {
-        Ok(Ok((ended, after))) => {
-            actions.keep(connection);
-            report(plan, key, &ended, after.freed(&waiters), waiters.len())
-        }
+        Ok(Ok((ended, after))) => report(plan, key, &ended, after.freed(&waiters), waiters.len()),
         Ok(Err(error)) => {
             outcome(OutcomeKind::Failed, &format!("signalled, but {}", unknown(&actions.words(&error))))
         }

@@ -4,6 +4,7 @@ mod action;
 mod cancel_backend;
 mod clear;
 mod clear_namespace;
+mod kept_session;
 mod plan_id;
 mod postgres_actions;
 mod postgres_look;

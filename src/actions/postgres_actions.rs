@@ -3,14 +3,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
-use tokio::sync::Mutex as Turn;
-use tokio::time::timeout;
+use tokio::sync::Mutex;
 
+use super::kept_session::{KeptSession, NoAnswer};
 use super::postgres_look::Look;
 use super::{Action, ProgressSink, StopFlag, cancel_backend, rollback_prepared, terminate_backend};
 use crate::config::TargetSpec;
@@ -26,9 +24,8 @@ pub struct PostgresActions {
     pub(super) target: TargetId,
     pub(super) dial: Result<PostgresDial, String>,
     pub(super) patience: Duration,
-    held: Mutex<Option<PgConnection>>,
-    /// Whoever uses the kept session has the turn: nobody opens a second one meanwhile.
-    turn: Turn<()>,
+    /// Whoever uses it has the turn: nobody opens a second one meanwhile.
+    kept: Mutex<KeptSession>,
 }
 
 impl PostgresActions {
@@ -39,8 +36,7 @@ impl PostgresActions {
             target: spec.id.clone(),
             dial: PostgresDial::new(spec),
             patience: spec.timeout,
-            held: Mutex::new(None),
-            turn: Turn::default(),
+            kept: Mutex::default(),
         }
     }
 
@@ -49,25 +45,9 @@ impl PostgresActions {
     /// # Errors
     /// What the server or the network said.
     pub async fn open(&self) -> Result<(), Refusal> {
-        let _turn = self.turn.lock().await;
+        let mut kept = self.kept.lock().await;
         let dial = self.dial.as_ref().map_err(|why| Refusal::failed(why))?;
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let opened = async {
-            if let Some(mut connection) = held
-                && connection.ping().await.is_ok()
-            {
-                return Ok(connection);
-            }
-            dial.connect().await
-        };
-        match timeout(self.patience, opened).await {
-            Ok(Ok(connection)) => {
-                self.keep(connection);
-                Ok(())
-            }
-            Ok(Err(error)) => Err(self.no_session(&error, &[])),
-            Err(_elapsed) => Err(self.silent()),
-        }
+        kept.open(dial, self.patience).await.map_err(|why| self.no_answer(&why, &[]))
     }
 
     /// The sessions whose end frees most, from a fresh look.
@@ -75,9 +55,8 @@ impl PostgresActions {
     /// # Errors
     /// Nobody waits, or what blocks is not a session that can be ended.
     pub async fn root_blocker(&self) -> Result<Vec<BackendKey>, Refusal> {
-        let _turn = self.turn.lock().await;
-        let (look, connection) = self.look(&[]).await?;
-        self.keep(connection);
+        let mut kept = self.kept.lock().await;
+        let (look, _) = self.look(&mut kept, &[]).await?;
         if look.forest.waiters == 0 {
             return Err(Refusal::nothing_to_do(&format!("nobody waits for a lock on {}", self.target)));
         }
@@ -104,9 +83,8 @@ impl PostgresActions {
     /// # Errors
     /// One of them is not there, or the server could not be asked.
     pub async fn backends(&self, pids: &[i32]) -> Result<Vec<BackendKey>, Refusal> {
-        let _turn = self.turn.lock().await;
-        let (look, connection) = self.look(&[]).await?;
-        self.keep(connection);
+        let mut kept = self.kept.lock().await;
+        let (look, _) = self.look(&mut kept, &[]).await?;
         let key =
             |pid: &i32| look.activity.backends.iter().find(|one| one.key.pid == *pid).map(|one| one.key);
         pids.iter()
@@ -123,8 +101,7 @@ impl PostgresActions {
     /// # Errors
     /// There is none, or the server could not be asked.
     pub async fn prepared(&self, gid: &str) -> Result<Intent, Refusal> {
-        let _turn = self.turn.lock().await;
-        rollback_prepared::find(self, gid).await
+        rollback_prepared::find(self, &mut *self.kept.lock().await, gid).await
     }
 
     /// The session that has this pid now.
@@ -136,30 +113,23 @@ impl PostgresActions {
         found.first().copied().ok_or_else(|| Refusal::nothing_to_do("no session was named"))
     }
 
-    /// A fresh look at everybody and, more closely, at these, with the session it was taken on. A kept
-    /// session that was cut off meanwhile is opened anew, once.
-    pub(super) async fn look(&self, keys: &[BackendKey]) -> Result<(Look, PgConnection), Refusal> {
+    /// A fresh look at everybody and, more closely, at these, with the session it was taken on.
+    pub(super) async fn look<'k>(
+        &self,
+        kept: &'k mut KeptSession,
+        keys: &[BackendKey],
+    ) -> Result<(Look, &'k mut PgConnection), Refusal> {
         let dial = self.dial.as_ref().map_err(|why| Refusal::failed(why))?;
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let asked = async {
-            if let Some(mut connection) = held {
-                match Look::take(&mut connection, keys).await {
-                    Ok(look) => return Ok((look, connection)),
-                    Err(error) if PostgresDial::survives(&error) => {
-                        self.keep(connection);
-                        return Err(dial.error(&error));
-                    }
-                    Err(_cut_off) => {}
-                }
+        kept.look(dial, keys, self.patience).await.map_err(|why| self.no_answer(&why, keys))
+    }
+
+    fn no_answer(&self, why: &NoAnswer, keys: &[BackendKey]) -> Refusal {
+        match why {
+            NoAnswer::Said(error) => self.no_session(error, keys),
+            NoAnswer::Silent => {
+                let place = self.dial.as_ref().map_or("the server", PostgresDial::place);
+                Refusal::failed(&format!("{place} gave no answer within {:.0?}", self.patience))
             }
-            let mut connection = dial.connect().await?;
-            let look = Look::take(&mut connection, keys).await.map_err(|error| dial.error(&error))?;
-            Ok((look, connection))
-        };
-        match timeout(self.patience, asked).await {
-            Ok(Ok(looked)) => Ok(looked),
-            Ok(Err(error)) => Err(self.no_session(&error, keys)),
-            Err(_elapsed) => Err(self.silent()),
         }
     }
 
@@ -179,16 +149,6 @@ impl PostgresActions {
              reserved slots and can run {end}; from version 16 on, reserved_connections and grant \
              pg_use_reserved_connections to {role} keep a slot for us"
         ))
-    }
-
-    fn silent(&self) -> Refusal {
-        let place = self.dial.as_ref().map_or("the server", PostgresDial::place);
-        Refusal::failed(&format!("{place} gave no answer within {:.0?}", self.patience))
-    }
-
-    /// Keeps a session for the next time.
-    pub(super) fn keep(&self, connection: PgConnection) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection);
     }
 
     /// What the server said to a signal: the mend of a missing right is another than for reading.
@@ -228,19 +188,19 @@ impl Action for PostgresActions {
         intent: &'a Intent,
     ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>> {
         Box::pin(async move {
-            let _turn = self.turn.lock().await;
+            let kept = &mut *self.kept.lock().await;
             match intent {
                 Intent::TerminateBackend { target, backends } => {
                     self.check_target(target)?;
-                    terminate_backend::plan(self, backends).await
+                    terminate_backend::plan(self, kept, backends).await
                 }
                 Intent::CancelBackend { target, backend, query_start } => {
                     self.check_target(target)?;
-                    cancel_backend::plan(self, *backend, *query_start).await
+                    cancel_backend::plan(self, kept, *backend, *query_start).await
                 }
                 Intent::RollbackPrepared { target, gid, database } => {
                     self.check_target(target)?;
-                    rollback_prepared::plan(self, gid, database).await
+                    rollback_prepared::plan(self, kept, gid, database).await
                 }
                 other => Err(Refusal::refused(&format!("a PostgreSQL server cannot {}", other.name()))),
             }
@@ -254,7 +214,7 @@ impl Action for PostgresActions {
         _stop: StopFlag,
     ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
         Box::pin(async move {
-            let _turn = self.turn.lock().await;
+            let kept = &mut *self.kept.lock().await;
             let plan = intended.plan();
             let refused = |says: &str| Outcome::new(plan.id.clone(), OutcomeKind::Refused, says);
             if plan.intent.target() != Some(&self.target) {
@@ -262,13 +222,13 @@ impl Action for PostgresActions {
             }
             match &plan.intent {
                 Intent::TerminateBackend { backends, .. } => {
-                    terminate_backend::act(self, plan, backends).await
+                    terminate_backend::act(self, kept, plan, backends).await
                 }
                 Intent::CancelBackend { backend, query_start: Some(query_start), .. } => {
-                    cancel_backend::act(self, plan, *backend, *query_start).await
+                    cancel_backend::act(self, kept, plan, *backend, *query_start).await
                 }
                 Intent::RollbackPrepared { gid, database, .. } => {
-                    rollback_prepared::act(self, plan, gid, database).await
+                    rollback_prepared::act(self, kept, plan, gid, database).await
                 }
                 _ => refused("the plan does not say which statement is meant"),
             }

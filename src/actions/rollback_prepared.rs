@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Error, Row as _};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::kept_session::KeptSession;
 use super::plan_id;
 use super::postgres_actions::PostgresActions;
 use super::postgres_look::{Look, Waiter};
@@ -13,8 +14,8 @@ use super::postgres_plan::frees;
 use crate::detect::blocking::Node;
 use crate::model::words::span;
 use crate::model::{
-    Confirm, Gentler, Intent, Outcome, OutcomeKind, Plan, PlanLine, PreparedTransaction, Refusal, SafeText,
-    StepResult, Timestamp,
+    Confirm, Gentler, Intent, Outcome, OutcomeKind, Plan, PlanLine, PollErrorKind, PreparedTransaction,
+    Refusal, SafeText, StepResult, Timestamp,
 };
 
 const ONE: &str = include_str!("sql/prepared_one_130.sql");
@@ -39,6 +40,8 @@ struct Found {
     member: bool,
     holds: Vec<String>,
     now: Timestamp,
+    /// In the very database of the session that asked.
+    here: bool,
 }
 
 impl Found {
@@ -48,10 +51,13 @@ impl Found {
 }
 
 /// The wish to roll back the one of this name, with the database the server tells.
-pub(super) async fn find(actions: &PostgresActions, gid: &str) -> Result<Intent, Refusal> {
-    let (_, mut connection) = actions.look(&[]).await?;
-    let found = read(actions, &mut connection, gid).await?;
-    actions.keep(connection);
+pub(super) async fn find(
+    actions: &PostgresActions,
+    kept: &mut KeptSession,
+    gid: &str,
+) -> Result<Intent, Refusal> {
+    let (_, connection) = actions.look(kept, &[]).await?;
+    let found = read(actions, connection, gid).await?;
     Ok(Intent::RollbackPrepared {
         target: actions.target.clone(),
         gid: gid.to_owned(),
@@ -59,12 +65,16 @@ pub(super) async fn find(actions: &PostgresActions, gid: &str) -> Result<Intent,
     })
 }
 
-pub(super) async fn plan(actions: &PostgresActions, gid: &str, database: &str) -> Result<Plan, Refusal> {
+pub(super) async fn plan(
+    actions: &PostgresActions,
+    kept: &mut KeptSession,
+    gid: &str,
+    database: &str,
+) -> Result<Plan, Refusal> {
     let statement = statement(gid)?;
-    let (look, mut connection) = actions.look(&[]).await?;
-    let found = meant(actions, &mut connection, gid, database).await?;
-    let look = behind(actions, &mut connection, look, &found).await?;
-    actions.keep(connection);
+    let (look, connection) = actions.look(kept, &[]).await?;
+    let found = meant(actions, connection, gid, database).await?;
+    let look = behind(actions, connection, look, &found).await?;
     let owner = SafeText::new(&found.owner);
     if !found.allowed && !found.member {
         return Err(Refusal::refused(&format!(
@@ -144,6 +154,7 @@ async fn read(actions: &PostgresActions, connection: &mut PgConnection, gid: &st
             member: row.try_get(6)?,
             holds: row.try_get(7)?,
             now: Timestamp::from_micros(row.try_get(8)?),
+            here: row.try_get(9)?,
         })
     };
     found().map_err(|error| Refusal::failed(&actions.words(&error)))
@@ -182,8 +193,14 @@ async fn behind(
     Ok(look.with_prepared(PreparedTransaction { waiters, ..PreparedTransaction::default() }))
 }
 
-pub(super) async fn act(actions: &PostgresActions, plan: &Plan, gid: &str, database: &str) -> Outcome {
-    match ended(actions, plan, gid, database).await {
+pub(super) async fn act(
+    actions: &PostgresActions,
+    kept: &mut KeptSession,
+    plan: &Plan,
+    gid: &str,
+    database: &str,
+) -> Outcome {
+    match ended(actions, kept, plan, gid, database).await {
         Ok(outcome) => outcome,
         Err(refusal) => Outcome::new(plan.id.clone(), refusal.kind, refusal.says.as_str()),
     }
@@ -191,48 +208,85 @@ pub(super) async fn act(actions: &PostgresActions, plan: &Plan, gid: &str, datab
 
 async fn ended(
     actions: &PostgresActions,
+    kept: &mut KeptSession,
     plan: &Plan,
     gid: &str,
     database: &str,
 ) -> Result<Outcome, Refusal> {
     let statement = statement(gid)?;
-    let (look, mut connection) = actions.look(&[]).await?;
-    let found = meant(actions, &mut connection, gid, database).await?;
+    let (look, connection) = actions.look(kept, &[]).await?;
+    let found = meant(actions, connection, gid, database).await?;
     if found.identity() != plan.identity {
         return Err(Refusal::refused(&format!("{gid} is another transaction now: nothing was done")));
     }
-    let look = behind(actions, &mut connection, look, &found).await?;
+    let look = behind(actions, connection, look, &found).await?;
     let waiters = look.waiting_behind(&[Node::Prepared(0)]);
-    // It can be ended only from its own database; and never on the kept session, whose role stays its own.
-    actions.keep(connection);
+    // It can be ended only from its own database, and better not on the kept session, whose role stays its own:
+    // that serves where the server has no slot for another.
     let dial = actions.dial.as_ref().map_err(|why| Refusal::failed(why))?;
     let connecting = async { dial.in_database(database).connect().await };
-    let mut session = match timeout(actions.patience, connecting).await {
-        Ok(Ok(session)) => session,
+    let mut another = match timeout(actions.patience, connecting).await {
+        Ok(Ok(session)) => Some(session),
+        Ok(Err(error)) if error.kind == PollErrorKind::Exhausted && found.here => None,
+        Ok(Err(error)) if error.kind == PollErrorKind::Exhausted => {
+            return Err(no_slot(&statement, database));
+        }
         Ok(Err(error)) => return Err(Refusal::failed(&format!("nothing was done: {}", error.says))),
         Err(_elapsed) => return Err(Refusal::failed("nothing was done: no connection in time")),
     };
+    let borrowed = another.is_none();
+    let session = another.as_mut().unwrap_or(connection);
+    let ended = end_it(actions, session, plan, gid, &found, statement, &waiters).await;
+    if borrowed && !found.allowed {
+        let back = sqlx::query("reset role").execute(session);
+        if !matches!(timeout(actions.patience, back).await, Ok(Ok(_))) {
+            kept.give_up();
+        }
+    }
+    ended
+}
+
+/// What is left to do where it is in another database than the only session that is still open.
+fn no_slot(statement: &str, database: &str) -> Refusal {
+    let database = SafeText::new(database);
+    Refusal::failed(&format!(
+        "nothing was done: it can be ended only in database {database}, and the server has no slot left for a \
+         session there: end a session first (ours is open and still can), or as a superuser, who has slots of \
+         his own, run {statement} in {database}"
+    ))
+}
+
+/// Rolls it back on this session, which is in its database, and sees what came of it.
+async fn end_it(
+    actions: &PostgresActions,
+    session: &mut PgConnection,
+    plan: &Plan,
+    gid: &str,
+    found: &Found,
+    statement: String,
+    waiters: &[Waiter],
+) -> Result<Outcome, Refusal> {
     let began = Instant::now();
-    match timeout(PATIENCE, roll_back(&mut session, &found, statement)).await {
+    match timeout(PATIENCE, roll_back(session, found, statement)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => return Err(refusal(actions, &error, &found, gid)),
+        Ok(Err(error)) => return Err(refusal(actions, &error, found, gid)),
         Err(_elapsed) => {
             return Err(Refusal::failed("unknown whether it was done (no answer in time): look again"));
         }
     }
     let took = began.elapsed();
     let watched = async {
-        let mut after = Look::take(&mut session, &[]).await?;
-        while after.freed(&waiters) < waiters.len() as u64 && began.elapsed() < took + WATCH {
+        let mut after = Look::take(session, &[]).await?;
+        while after.freed(waiters) < waiters.len() as u64 && began.elapsed() < took + WATCH {
             sleep(Duration::from_millis(50)).await;
-            after = Look::take(&mut session, &[]).await?;
+            after = Look::take(session, &[]).await?;
         }
-        let left = sqlx::query(ONE).bind(gid).fetch_optional(&mut session).await?;
+        let left = sqlx::query(ONE).bind(gid).fetch_optional(&mut *session).await?;
         let xid = left.map(|row| row.try_get::<String, _>(0)).transpose()?;
         Ok::<_, Error>((after, xid.is_some_and(|xid| xid == found.xid)))
     };
     match timeout(WATCH + PATIENCE, watched).await {
-        Ok(Ok((after, still))) => Ok(report(plan, gid, took, &after, &waiters, still)),
+        Ok(Ok((after, still))) => Ok(report(plan, gid, took, &after, waiters, still)),
         Ok(Err(error)) => Err(Refusal::failed(&format!(
             "the server says it was rolled back, but who goes on is not known ({})",
             actions.words(&error)

@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Error, Row as _};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::kept_session::KeptSession;
 use super::plan_id;
 use super::postgres_actions::PostgresActions;
 use super::postgres_look::{Look, Waiter};
@@ -29,7 +30,11 @@ const MOST: usize = 200;
 /// More sessions than this need the target's name typed.
 const BY_KEY: usize = 5;
 
-pub(super) async fn plan(actions: &PostgresActions, keys: &[BackendKey]) -> Result<Plan, Refusal> {
+pub(super) async fn plan(
+    actions: &PostgresActions,
+    kept: &mut KeptSession,
+    keys: &[BackendKey],
+) -> Result<Plan, Refusal> {
     let mut keys = keys.to_vec();
     keys.sort_unstable();
     keys.dedup();
@@ -39,8 +44,7 @@ pub(super) async fn plan(actions: &PostgresActions, keys: &[BackendKey]) -> Resu
             keys.len()
         )));
     };
-    let (look, connection) = actions.look(&keys).await?;
-    actions.keep(connection);
+    let (look, _) = actions.look(kept, &keys).await?;
     let found: Vec<_> = keys.iter().filter_map(|key| look.find(*key)).collect();
     let Some((_, first)) = found.first() else { return Err(look.absence(key)) };
     for (_, backend) in &found {
@@ -99,22 +103,25 @@ fn identity(look: &Look, found: &[(usize, &Backend)]) -> String {
     SeenSession::identity(&found.iter().map(|(at, one)| look.seen(*at, one, free)).collect::<Vec<_>>())
 }
 
-pub(super) async fn act(actions: &PostgresActions, plan: &Plan, keys: &[BackendKey]) -> Outcome {
+pub(super) async fn act(
+    actions: &PostgresActions,
+    kept: &mut KeptSession,
+    plan: &Plan,
+    keys: &[BackendKey],
+) -> Outcome {
     let outcome = |kind, says: &str| Outcome::new(plan.id.clone(), kind, says);
-    let (before, mut connection) = match actions.look(keys).await {
+    let (before, connection) = match actions.look(kept, keys).await {
         Ok(looked) => looked,
         Err(refusal) => return outcome(refusal.kind, refusal.says.as_str()),
     };
     let found: Vec<_> = keys.iter().filter_map(|key| before.find(*key)).collect();
     if found.is_empty() {
-        actions.keep(connection);
         let why = keys
             .first()
             .map_or_else(|| Refusal::nothing_to_do("no session was named"), |key| before.absence(*key));
         return outcome(why.kind, why.says.as_str());
     }
     if let Some(why) = identity_change(&plan.identity, &identity(&before, &found)) {
-        actions.keep(connection);
         return outcome(OutcomeKind::Refused, &format!("{why}: nothing was done"));
     }
     let nodes: Vec<Node> = found.iter().map(|(at, _)| Node::Backend(*at)).collect();
@@ -122,7 +129,7 @@ pub(super) async fn act(actions: &PostgresActions, plan: &Plan, keys: &[BackendK
     let meant: Vec<BackendKey> = found.iter().map(|(_, one)| one.key).collect();
 
     let began = Instant::now();
-    let signalled = match timeout(PATIENCE, signal(&mut connection, &meant)).await {
+    let signalled = match timeout(PATIENCE, signal(connection, &meant)).await {
         Ok(Ok(signalled)) => signalled,
         Ok(Err(error)) if error.as_database_error().is_some() => {
             return refused_by_server(actions, plan, &meant, &error, connection).await;
@@ -131,7 +138,6 @@ pub(super) async fn act(actions: &PostgresActions, plan: &Plan, keys: &[BackendK
         Err(_elapsed) => return outcome(OutcomeKind::Failed, &unknown("no answer in time")),
     };
     if signalled.is_empty() {
-        actions.keep(connection);
         return outcome(
             OutcomeKind::NothingToDo,
             &format!("{} had ended before the signal", many(meant.len() as u64, "session", "sessions")),
@@ -165,14 +171,13 @@ async fn refused_by_server(
     plan: &Plan,
     keys: &[BackendKey],
     error: &Error,
-    mut connection: PgConnection,
+    connection: &mut PgConnection,
 ) -> Outcome {
     let words = actions.signal_words(error);
     sleep(Duration::from_millis(200)).await;
-    let Ok(Ok(there)) = timeout(PATIENCE, still_there(&mut connection, keys)).await else {
+    let Ok(Ok(there)) = timeout(PATIENCE, still_there(connection, keys)).await else {
         return Outcome::new(plan.id.clone(), OutcomeKind::Failed, &unknown(&words));
     };
-    actions.keep(connection);
     let step = |key: &BackendKey| {
         if there.iter().any(|(pid, _)| *pid == key.pid) {
             StepResult::Failed(SafeText::new(&format!("pid {} is still there", key.pid)))
@@ -195,20 +200,20 @@ async fn verify(
     plan: &Plan,
     keys: &[BackendKey],
     waiters: &[Waiter],
-    mut connection: PgConnection,
+    connection: &mut PgConnection,
     began: Instant,
 ) -> Outcome {
     let watched = async {
-        let mut there = still_there(&mut connection, keys).await?;
+        let mut there = still_there(connection, keys).await?;
         while !there.is_empty() && began.elapsed() < PATIENCE {
             sleep(Duration::from_millis(20)).await;
-            there = still_there(&mut connection, keys).await?;
+            there = still_there(connection, keys).await?;
         }
         let ended = began.elapsed();
-        let mut after = Look::take(&mut connection, &[]).await?;
+        let mut after = Look::take(connection, &[]).await?;
         while after.freed(waiters) < waiters.len() as u64 && began.elapsed() < ended + WATCH {
             sleep(Duration::from_millis(50)).await;
-            after = Look::take(&mut connection, &[]).await?;
+            after = Look::take(connection, &[]).await?;
         }
         Ok::<_, Error>((there, after, ended))
     };
@@ -223,7 +228,6 @@ async fn verify(
             return Outcome::new(plan.id.clone(), OutcomeKind::Failed, &says);
         }
     };
-    actions.keep(connection);
     report(plan, keys, &there, &after, waiters, ended)
 }
 

@@ -3,6 +3,7 @@
 mod app;
 mod blocking;
 mod blocking_cases;
+mod blocking_crowd;
 mod cli;
 mod config;
 mod console;
@@ -26,6 +27,7 @@ mod postgres;
 mod postgres_actions;
 mod postgres_detect;
 mod postgres_explain;
+mod postgres_kept;
 mod postgres_look;
 mod postgres_prepared;
 mod postgres_safe;

@@ -35,7 +35,7 @@ pub(crate) async fn poll(source: &mut Box<dyn Source>) -> Result<DatabaseSample,
     }
 }
 
-/// Polls until the sample is as wanted; fails after 10 s with what was seen last.
+/// Polls until the sample is as wanted; fails after 30 s with what was seen last.
 pub(crate) async fn poll_until(
     source: &mut Box<dyn Source>,
     what: &str,
@@ -47,7 +47,7 @@ pub(crate) async fn poll_until(
         if wanted(&sample) {
             return sample;
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "never saw {what}; last: {sample:#?}");
+        assert!(began.elapsed() < Duration::from_secs(30), "never saw {what}; last: {sample:#?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -96,9 +96,9 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Its end, within 10 s, and its client.
+    /// Its end, within 30 s, and its client.
     pub(crate) async fn end(self) -> (Client, Result<(), sqlx::Error>) {
-        tokio::time::timeout(Duration::from_secs(10), self.task).await.expect("it still waits").unwrap()
+        tokio::time::timeout(Duration::from_secs(30), self.task).await.expect("it still waits").unwrap()
     }
 }
 

@@ -14,5 +14,6 @@ select p.transaction::text, p.owner, p.database, (extract(epoch from p.prepared)
              where x.locktype = 'transactionid' and x.transactionid = p.transaction
                and h.locktype not in ('virtualxid', 'transactionid')
              order by 1 limit 6),
-       (extract(epoch from clock_timestamp()) * 1e6)::int8
+       (extract(epoch from clock_timestamp()) * 1e6)::int8,
+       p.database = current_database()
 from p cross join (select rolsuper from pg_roles where rolname = current_user) m
