@@ -92,6 +92,7 @@ fn weigh(frame: &Frame) -> usize {
     let rows = |target: &Arc<Target>| match target.sample.as_deref().map(|sample| &sample.it) {
         Some(Sample::Database(database)) => database.backends.len(),
         Some(Sample::Pooler(pooler)) => pooler.pools.len() + pooler.links.len() / 4,
+        Some(Sample::App(app)) => 8 + app.workers.len() / 4,
         Some(Sample::Queue(queue)) => queue.queues.len(),
         _ => 8,
     };

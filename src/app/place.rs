@@ -65,7 +65,7 @@ impl Pane {
     /// The tables it opens to, first the one `Enter` shows.
     pub const fn tabs(self) -> &'static [Tab] {
         match self {
-            Self::Requests => &[Tab::Backends, Tab::AcceptQueues],
+            Self::Requests => &[Tab::Backends, Tab::AppServers, Tab::AcceptQueues],
             Self::Postgres => {
                 &[Tab::Locks, Tab::Sessions, Tab::Connections, Tab::Statements, Tab::Upkeep, Tab::Pools]
             }
@@ -82,6 +82,8 @@ impl Pane {
 pub enum Tab {
     /// Backends and the servers behind them.
     Backends,
+    /// App servers and their workers.
+    AppServers,
     /// Listening ports with their accept queues.
     AcceptQueues,
     /// The blocking tree.
@@ -123,6 +125,7 @@ impl Tab {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Backends => "Backends and servers",
+            Self::AppServers => "App servers",
             Self::AcceptQueues => "Accept queues",
             Self::Locks => "Locks",
             Self::Sessions => "Sessions",

@@ -14,6 +14,7 @@ mod statement;
 mod target;
 mod thresholds;
 mod thresholds_file;
+mod token;
 
 pub use application::ApplicationPattern;
 pub use discover::{Surroundings, discover, discover_in};

@@ -141,6 +141,12 @@ pub struct TargetSpec {
     pub ring: Option<String>,
     /// Access log to follow (nginx).
     pub log: Option<PathBuf>,
+    /// Address at which an app server listens that does not tell it: `127.0.0.1:3000`.
+    pub listens: Option<String>,
+    /// Path of a status page (`php_fpm`).
+    pub status_path: Option<String>,
+    /// What a control app wants to be told before it answers (puma).
+    pub token: Option<Secret>,
     /// What the machine is for; of many machines behind one address, the label that tells it.
     pub group: Option<String>,
     /// Which of a Prometheus server's series are meant: label matchers without their braces.
@@ -181,6 +187,9 @@ impl TargetSpec {
             statement: None,
             schema: None,
             ssh_config: None,
+            listens: None,
+            status_path: None,
+            token: None,
             group: None,
             select: None,
             thresholds: Thresholds::default(),

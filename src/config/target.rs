@@ -14,6 +14,7 @@ use super::ring::ring;
 use super::sentinel::sentinels;
 use super::statement::one_select;
 use super::thresholds_file::thresholds;
+use super::token::token;
 use super::{ApplicationPattern, Secret, TargetSpec};
 use crate::model::{Namespace, QUEUE_KINDS, SQL_QUEUE_KINDS, TargetId};
 
@@ -50,6 +51,9 @@ fn takes(kind: &str) -> Takes {
         }
         kind if QUEUE_KINDS.contains(&kind) => (&["queues", "sentinel", "master"], REDIS, false),
         "haproxy" => (&["ring"], &["http://", "https://", "unix:", "tcp://"], false),
+        "uwsgi" => (&[], &["tcp://", "unix:", "http://", "https://"], false),
+        "puma" => (&["listens", "token_env", "token_file"], &["http://", "https://", "unix:"], false),
+        "php_fpm" => (&["listens", "status_path"], &["fcgi://", "unix:", "http://", "https://"], false),
         "nginx" => (&["log"], &["http://", "https://"], false),
         "prometheus" => (&["preset", "metrics"], &["http://", "https://"], false),
         _ => (&[], &[""], false),
@@ -70,6 +74,9 @@ fn owner(key: &str) -> Option<&'static str> {
         "ssh_config" => Some("ssh"),
         "ring" => Some("haproxy"),
         "log" => Some("nginx"),
+        "listens" => Some("app servers that do not tell where they listen: puma and php_fpm"),
+        "token_env" | "token_file" => Some("puma"),
+        "status_path" => Some("php_fpm"),
         "group" => Some("machines: host, ssh and node_exporter"),
         "select" | "group_by" => Some("prometheus_hosts"),
         "preset" | "metrics" => Some("prometheus"),
@@ -168,6 +175,14 @@ pub(super) fn target(
     {
         spec.log = Some(resolve(context, &path));
     }
+    for key in ["listens", "status_path"].into_iter().filter(|key| takes.keys.contains(key)) {
+        if let Some((text, _)) = doc.text(&at, key) {
+            *(if key == "listens" { &mut spec.listens } else { &mut spec.status_path }) = Some(text);
+        }
+    }
+    if takes.keys.contains(&"token_env") {
+        token(doc, &at, context, &mut spec);
+    }
     for key in ["group", "group_by", "select"].into_iter().filter(|key| takes.keys.contains(key)) {
         if let Some((text, _)) = doc.text(&at, key) {
             *(if key == "select" { &mut spec.select } else { &mut spec.group }) = Some(text);
@@ -207,6 +222,7 @@ fn kind(
     let alias = match kind.as_str() {
         "postgresql" | "pg" | "psql" => Some("postgres"),
         "valkey" | "keydb" | "dragonfly" | "cache" => Some("redis"),
+        "php-fpm" | "phpfpm" | "fpm" => Some("php_fpm"),
         "linux" | "local" | "machine" => Some("host"),
         _ => None,
     };

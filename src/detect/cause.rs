@@ -13,6 +13,17 @@ const STEP: Duration = Duration::from_secs(3);
 /// Trouble that began longer than this before another's is not taken for its cause: it was lived with.
 const LIVED_WITH: Duration = Duration::from_secs(900);
 
+/// The rule that judges app servers.
+const WORKERS: &str = "workers_busy";
+
+/// Where a finding stands between root causes (low) and mere symptoms (high).
+fn depth(finding: &Finding) -> u32 {
+    match finding.resource {
+        Resource::RequestQueue if finding.rule == WORKERS => rank(Resource::PostgresVacuum),
+        resource => rank(resource),
+    }
+}
+
 /// Where a resource stands between root causes (low) and mere symptoms (high).
 const fn rank(resource: Resource) -> u32 {
     match resource {
@@ -80,6 +91,8 @@ fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
         (R::CacheMemory | R::CacheLatency, R::PostgresLoad | R::RequestQueue | R::EndpointLatency) => true,
         (R::CacheLatency, R::QueueBacklog) => true,
         (R::ProxyBackends, R::RequestQueue) => same_target,
+        // What waits behind a proxy waits because the app server has nobody left to work on it.
+        (R::RequestQueue, R::RequestQueue) => cause.rule == WORKERS && symptom.rule != WORKERS,
         (R::ProxyBackends | R::RequestQueue, R::EndpointLatency) => true,
         // A full accept queue shows as listen drops on the host.
         (R::RequestQueue, R::HostNetwork) => true,
@@ -156,13 +169,13 @@ fn key(finding: &Finding) -> String {
 
 fn tie(findings: &mut Vec<Finding>, may: impl Fn(&Finding, &Finding) -> bool) {
     let onset = |finding: &Finding| {
-        let later = u32::saturating_sub(20, rank(finding.resource));
+        let later = u32::saturating_sub(20, depth(finding));
         finding.since.minus(STEP * later)
     };
     findings.sort_by(|a, b| {
         onset(a)
             .cmp(&onset(b))
-            .then_with(|| rank(a.resource).cmp(&rank(b.resource)))
+            .then_with(|| depth(a).cmp(&depth(b)))
             .then_with(|| b.severity.cmp(&a.severity))
             .then_with(|| a.target.cmp(&b.target))
     });
@@ -181,7 +194,7 @@ fn tie(findings: &mut Vec<Finding>, may: impl Fn(&Finding, &Finding) -> bool) {
             .max_by_key(|before| {
                 let cause = &findings[*before];
                 let near = cause.target.target() == findings[at].target.target();
-                (near, harms(cause.resource), rank(cause.resource), Reverse(*before))
+                (near, harms(cause.resource), depth(cause), Reverse(*before))
             });
     }
     let root = |mut at: usize| {

@@ -58,6 +58,7 @@ pub const DETECTORS: &[Detector] = &[
     queue_jobs::detect,
     target_answer::detect,
     request_queue::detect,
+    request_queue::apps,
     proxy_backends::detect,
     proxy_process::detect,
     slow_server::detect,

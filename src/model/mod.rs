@@ -1,6 +1,7 @@
 //! Plain data: what was seen, what it means, what is wanted. Knows serde and nothing else:
 //! no clock, no socket, no screen, no runtime. Every other folder may import this one.
 
+mod app_server;
 mod cache;
 mod clearing;
 mod database;
@@ -29,6 +30,7 @@ mod time;
 mod upkeep;
 pub mod words;
 
+pub use app_server::{APP_KINDS, AppSample, AppSocket, AppWorker};
 pub use cache::{
     CACHE_KINDS, CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SentinelSample,
     SlowCommand,

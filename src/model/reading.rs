@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use super::words::span;
 use super::{
-    CacheSample, DatabaseSample, FleetSample, HostSample, Millis, PoolerSample, ProxySample, QueueSample,
-    SafeText, TargetId,
+    AppSample, CacheSample, DatabaseSample, FleetSample, HostSample, Millis, PoolerSample, ProxySample,
+    QueueSample, SafeText, TargetId,
 };
 
 /// What came of one poll. A poll that failed is a reading too.
@@ -36,6 +36,8 @@ pub enum Sample {
     Queue(Box<QueueSample>),
     /// A proxy.
     Proxy(Box<ProxySample>),
+    /// An app server.
+    App(Box<AppSample>),
     /// A connection pooler.
     Pooler(Box<PoolerSample>),
     /// A source of many machines, beside a sample for each of them.

@@ -163,6 +163,7 @@ fn plain(sample: &Sample) -> Option<serde_json::Value> {
         Sample::Cache(it) => serde_json::to_value(it),
         Sample::Queue(it) => serde_json::to_value(it),
         Sample::Proxy(it) => serde_json::to_value(it),
+        Sample::App(it) => serde_json::to_value(it),
         Sample::Pooler(it) => serde_json::to_value(it),
         Sample::Fleet(it) => serde_json::to_value(it),
     }

@@ -1,5 +1,7 @@
 //! Ask and answer: one folder a kind. Reads only; knows config and model, never a sibling, a store or an action.
 
+mod app_door;
+mod app_poll;
 mod arq;
 mod asynq;
 mod bullmq;
@@ -17,10 +19,12 @@ pub mod nginx;
 mod node_exporter;
 mod node_metrics;
 mod pgbouncer;
+mod php_fpm;
 mod postgres;
 mod proc_text;
 mod prometheus_hosts;
 mod prometheus_text;
+mod puma;
 mod queue_poll;
 mod redis;
 mod redis_list;
@@ -32,6 +36,8 @@ mod sidekiq;
 mod source;
 mod sql_queue;
 mod ssh;
+mod unix_queue;
+mod uwsgi;
 mod web_page;
 
 pub use postgres::look_at_session;
@@ -69,5 +75,8 @@ pub const KINDS: &[Kind] = &[
     sql_queue::PGMQ,
     haproxy::KIND,
     nginx::KIND,
+    uwsgi::KIND,
+    puma::KIND,
+    php_fpm::KIND,
     mapped_metrics::KIND,
 ];

@@ -42,6 +42,12 @@ impl WebPage {
         Ok(Self { client, url, place, hints })
     }
 
+    /// Whether the page is on this machine.
+    pub(super) fn is_here(&self) -> bool {
+        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+
     /// Reads the page.
     pub(super) async fn get(&self) -> Result<String, PollError> {
         let answer = self.client.get(self.url.clone()).send().await.map_err(|error| self.failed(error))?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::rates::{Rates, throughput};
 use super::{Metric, Ring, Series, Target, TargetInfo};
 use crate::model::{
-    At, Backend, CacheSample, DatabaseSample, HostSample, Mark, PooledClient, PoolerSample, ProxySample,
-    QueueSample, Reading, Sample, TargetId, Timestamp,
+    AppSample, At, Backend, CacheSample, DatabaseSample, HostSample, Mark, PooledClient, PoolerSample,
+    ProxySample, QueueSample, Reading, Sample, TargetId, Timestamp,
 };
 
 /// Deploy marks kept.
@@ -178,6 +178,14 @@ impl Store {
         })
     }
 
+    /// Every app server that can be believed.
+    pub fn apps(&self, now: Timestamp) -> impl Iterator<Item = (&Target, &AppSample)> {
+        self.fresh(now, |sample| match sample {
+            Sample::App(app) => Some(&**app),
+            _ => None,
+        })
+    }
+
     /// The client that a pooler lets use this session now: by process id, and by the database the pool
     /// leads to, since another server may have the same process id.
     #[must_use]
@@ -271,6 +279,15 @@ impl Target {
     pub const fn queue_window(&self) -> Option<&super::RowRates<super::QueueRates>> {
         match &self.window {
             Some(Rates::Queue(rates)) => Some(rates),
+            _ => None,
+        }
+    }
+
+    /// Rates over the window, if they are an app server's.
+    #[must_use]
+    pub const fn app_window(&self) -> Option<&super::AppRates> {
+        match &self.window {
+            Some(Rates::App(rates)) => Some(rates),
             _ => None,
         }
     }

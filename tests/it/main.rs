@@ -1,6 +1,7 @@
 //! One binary for all integration tests: they start their own real servers on free loopback ports.
 
 mod app;
+mod app_servers;
 mod blocking;
 mod blocking_cases;
 mod blocking_crowd;

@@ -67,6 +67,7 @@ fn missing(target: &Target) -> &[crate::model::Missing] {
         Some(Sample::Cache(it)) => &it.missing,
         Some(Sample::Queue(it)) => &it.missing,
         Some(Sample::Proxy(it)) => &it.missing,
+        Some(Sample::App(it)) => &it.missing,
         Some(Sample::Pooler(it)) => &it.missing,
         Some(Sample::Fleet(it)) => &it.missing,
         None => &[],

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use super::{
-    cache, connections, events, findings, host, locks, pools, proxy, queues, sessions, statements, targets,
-    upkeep,
+    app_servers, cache, connections, events, findings, host, locks, pools, proxy, queues, sessions,
+    statements, targets, upkeep,
 };
 use crate::app::{App, Cell, Column, Row, RowKey, Sort, Tab, Table, Viewpoint};
 use crate::model::words::{bytes, count, many, span};
@@ -77,6 +77,7 @@ pub(super) fn polled(target: &Target, now: Timestamp) -> String {
 pub(super) fn draft(app: &App, tab: Tab) -> Draft {
     let mut draft = match tab {
         Tab::Backends => proxy::backends(app),
+        Tab::AppServers => app_servers::app_servers(app),
         Tab::AcceptQueues => host::accept_queues(app),
         Tab::Locks => locks::locks(app),
         Tab::Sessions => sessions::sessions(app),

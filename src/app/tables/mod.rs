@@ -1,6 +1,7 @@
 //! What each table says: rows from what is known, worst first, filtered and sorted as the operator
 //! wants them. What is missing is `Cell::None`, never 0.
 
+mod app_servers;
 mod cache;
 mod connections;
 mod detail;

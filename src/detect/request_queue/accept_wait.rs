@@ -4,7 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::View;
-use crate::model::{HostSample, Listener, ProxySample, ProxyServer, SafeText, Sample, ServerState};
+use super::app_wait::{Crowd, app_at};
+use crate::model::{HostSample, Listener, ProxySample, ProxyServer, SafeText, Sample, ServerState, TargetId};
 use crate::store::Target;
 
 /// What the kernel tells of a backend's servers, together.
@@ -14,48 +15,76 @@ pub(super) struct Accept<'a> {
     pub(super) wait_ms: Option<f64>,
     /// Mean wait of what was accepted and not read, ms.
     pub(super) unread_ms: Option<f64>,
-    /// Waiting now, in both.
-    pub(super) depth: u32,
+    /// Mean wait of what an app server took in and has not begun, ms.
+    pub(super) app_ms: Option<f64>,
+    /// Who told of an accept queue, where no machine that could is watched.
+    pub(super) teller: Option<&'a TargetId>,
+    /// Waiting now, in all of them.
+    pub(super) depth: u64,
     /// The longest that one of them has waited, ms.
     pub(super) oldest_ms: Option<u32>,
-    /// The port and the limit of a queue that is full.
-    pub(super) full: Option<(u16, u32)>,
+    /// The address and the limit of a queue that is full.
+    pub(super) full: Option<(String, u64)>,
     /// Addresses of the servers whose queue was found.
     pub(super) seen: Vec<&'a SafeText>,
 }
 
 /// Looks the servers' ports up among the listening ports of the watched machines.
 pub(super) fn accept_queue<'a>(
-    view: &View<'_>,
+    view: &View<'a>,
     proxy: &Target,
     sample: &ProxySample,
     servers: &[&'a ProxyServer],
 ) -> Accept<'a> {
     let mut out = Accept::default();
     let (mut waiting, mut unread, mut rate) = (0.0, None, 0.0);
+    let mut own: Option<f64> = None;
+    let mut apps: Vec<&TargetId> = Vec::new();
     for server in servers {
         let Some(address) = &server.address else { continue };
         if out.seen.contains(&address) {
             continue;
         }
-        let Ok(place) = address.as_str().parse::<SocketAddr>() else { continue };
-        let found =
-            view.store.hosts(view.now).find_map(|(host, now)| Some((host, listener(now, place, proxy)?)));
-        let Some((host, queue)) = found else { continue };
-        out.seen.push(address);
-        out.depth = out.depth.saturating_add(queue.depth).saturating_add(queue.unread.unwrap_or(0));
-        out.oldest_ms = out.oldest_ms.max(queue.oldest_ms);
-        if is_full(queue) {
-            out.full = Some((queue.port, queue.limit));
+        let place = address.as_str().parse::<SocketAddr>().ok();
+        let found = place.and_then(|place| {
+            view.store.hosts(view.now).find_map(|(host, now)| Some((host, listener(now, place, proxy)?)))
+        });
+        let app = app_at(view, address.as_str(), proxy).filter(|(app, _)| !apps.contains(&&app.info.id));
+        let told = app.map(|(app, sample)| (app, Crowd::told(app, sample)));
+        // The kernel's word, looked at a hundred times a second, goes before that of who asks the kernel.
+        if let Some((host, queue)) = found {
+            out.depth += u64::from(queue.depth) + u64::from(queue.unread.unwrap_or(0));
+            out.oldest_ms = out.oldest_ms.max(queue.oldest_ms);
+            if is_full(queue) {
+                out.full = Some((format!("port {}", queue.port), u64::from(queue.limit)));
+            }
+            let means = means(host, queue);
+            waiting += means.depth;
+            unread = means.unread.map(|more| more + unread.unwrap_or(0.0)).or(unread);
+        } else if let Some((app, told)) = &told
+            && let Some((now, mean)) = told.accept
+        {
+            out.depth += now;
+            waiting += mean;
+            out.teller = Some(&app.info.id);
+            out.full = told.full.clone().or(out.full);
+        } else {
+            continue;
         }
-        let means = means(host, queue);
-        waiting += means.depth;
-        unread = means.unread.map(|more| more + unread.unwrap_or(0.0)).or(unread);
+        if let Some((app, told)) = told {
+            apps.push(&app.info.id);
+            if let Some((now, mean)) = told.own {
+                out.depth += now;
+                own = Some(mean + own.unwrap_or(0.0));
+            }
+        }
+        out.seen.push(address);
         rate += requests(proxy, sample, address);
     }
     if !out.seen.is_empty() && rate > 0.0 {
         out.wait_ms = Some(waiting / rate * 1e3);
         out.unread_ms = unread.map(|unread| unread / rate * 1e3);
+        out.app_ms = own.map(|own| own / rate * 1e3);
     }
     out
 }
@@ -67,7 +96,7 @@ pub(super) const fn is_full(queue: &Listener) -> bool {
 
 /// The queue of this address on this machine. A loopback address means the proxy's own machine, so the
 /// proxy must be reached here; any other must be the very address the program listens on.
-fn listener<'h>(host: &'h HostSample, place: SocketAddr, proxy: &Target) -> Option<&'h Listener> {
+pub(super) fn listener<'h>(host: &'h HostSample, place: SocketAddr, proxy: &Target) -> Option<&'h Listener> {
     let ip = place.ip().to_string();
     let here = place.ip().is_loopback() && is_local(&proxy.info.endpoint);
     let on_port = || host.listeners.iter().filter(move |it| it.port == place.port());
@@ -79,7 +108,7 @@ fn listener<'h>(host: &'h HostSample, place: SocketAddr, proxy: &Target) -> Opti
 }
 
 /// Whether an endpoint without credentials is on this machine.
-fn is_local(endpoint: &str) -> bool {
+pub(super) fn is_local(endpoint: &str) -> bool {
     let Some((scheme, rest)) = endpoint.split_once("://") else { return endpoint.starts_with("unix:") };
     let host = rest.split(['/', ';', '?']).next().unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);

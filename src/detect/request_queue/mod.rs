@@ -4,11 +4,13 @@
 //! connections that were accepted and not read.
 
 mod accept_wait;
+mod app_wait;
 mod proxy_wait;
 
 use std::time::Duration;
 
 use self::accept_wait::{Accept, accept_queue};
+pub(super) use self::app_wait::detect as apps;
 use self::proxy_wait::{ServerWindow, mean_wait};
 use super::{Assessment, View};
 use crate::model::words::span;
@@ -50,14 +52,14 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
         ));
     }
     let slots: Option<u64> = taking.iter().map(|server| server.limit).sum();
-    let depth = backend.queue.saturating_add(u64::from(accept.depth));
+    let depth = backend.queue.saturating_add(accept.depth);
     let busy = slots.filter(|slots| *slots > 0).map(|slots| backend.in_flight as f64 / slots as f64);
     let mut it = it.used(busy, Some(depth as f64), None).hold(Duration::from_secs(2));
     it.logged = backend.logged;
 
     let rate = target.proxy_window().and_then(|rows| rows.get(backend.name.as_str())?.requests);
     let proxy = rate.and_then(|rate| in_proxy(target, backend, rate));
-    let waits = Waits { proxy, accept: accept.wait_ms, unread: accept.unread_ms };
+    let waits = Waits { proxy, accept: accept.wait_ms, unread: accept.unread_ms, app: accept.app_ms };
     let says = match waits.total() {
         None => {
             if rate == Some(0.0) && depth > 0 {
@@ -80,8 +82,12 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
             format!("{told}{tail}; {depth} wait{oldest} at {:.0} requests/s", rate.unwrap_or(0.0))
         }
     };
-    let says = match accept.full {
-        Some((port, limit)) => format!("{says}; the accept queue of port {port} is full ({limit})"),
+    let says = match &accept.full {
+        Some((place, limit)) => format!("{says}; the accept queue of {place} is full ({limit})"),
+        None => says,
+    };
+    let says = match accept.teller {
+        Some(teller) => format!("{says}; its accept queue as {teller} tells it"),
         None => says,
     };
     let over = slots.is_some_and(|slots| slots > 0 && backend.queue > slots) || accept.full.is_some();
@@ -141,10 +147,12 @@ fn tail(logged: LoggedTimes) -> String {
 }
 
 /// Where a request waits, ms; `None` where it cannot be seen.
+#[derive(Default)]
 struct Waits {
     proxy: Option<f64>,
     accept: Option<f64>,
     unread: Option<f64>,
+    app: Option<f64>,
 }
 
 /// Less is told only as part of the sum.
@@ -152,17 +160,19 @@ const NOTHING: f64 = 0.05;
 
 impl Waits {
     fn total(&self) -> Option<f64> {
-        let known = [self.proxy, self.accept, self.unread];
+        let known = [self.proxy, self.accept, self.unread, self.app];
         known.iter().any(Option::is_some).then(|| known.into_iter().flatten().sum())
     }
 
     /// `412 ms: 380 ms in the proxy, 32 ms in the accept queue`.
     fn told(&self, total: f64) -> String {
         let unread = self.unread.filter(|ms| *ms >= NOTHING);
+        let app = self.app.filter(|ms| *ms >= NOTHING || self.proxy.or(self.accept).is_none());
         let places: Vec<(f64, &str)> = [
             (self.proxy, "in the proxy"),
             (self.accept, "in the accept queue"),
             (unread, "accepted and not read"),
+            (app, "in the app server"),
         ]
         .into_iter()
         .filter_map(|(ms, place)| Some((ms?, place)))

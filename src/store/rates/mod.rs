@@ -1,5 +1,6 @@
 //! What happened between two samples. A counter that fell gives no rate.
 
+mod app_server;
 mod cache;
 mod database;
 mod host;
@@ -8,6 +9,7 @@ mod queue;
 
 use std::collections::BTreeMap;
 
+pub use app_server::AppRates;
 pub use cache::{CacheRates, CommandRate};
 pub use database::DatabaseRates;
 pub use host::{CpuShares, DiskRate, HostRates, PressureShares};
@@ -30,6 +32,8 @@ pub enum Rates {
     Cache(CacheRates),
     /// Of each queue; under no name, of all queues together.
     Queue(RowRates<QueueRates>),
+    /// Of an app server.
+    App(AppRates),
     /// Of each backend (`app`) and of each server behind it (`app/web1`).
     Proxy(RowRates<ProxyRates>),
 }
@@ -77,6 +81,7 @@ pub(super) fn between(before: &Sample, now: &Sample, seconds: f64) -> Option<Rat
         }
         (Sample::Cache(a), Sample::Cache(b)) => CacheRates::between(a, b, seconds).map(Rates::Cache),
         (Sample::Queue(a), Sample::Queue(b)) => Some(Rates::Queue(queue::between(a, b, seconds))),
+        (Sample::App(a), Sample::App(b)) => AppRates::between(a, b, seconds).map(Rates::App),
         (Sample::Proxy(a), Sample::Proxy(b)) => proxy::between(a, b, seconds).map(Rates::Proxy),
         _ => None,
     }
@@ -87,6 +92,7 @@ pub(super) fn throughput(target: &TargetId, rates: &Rates, mut each: impl FnMut(
     match rates {
         Rates::Host(_) => {}
         Rates::Database(rates) => each(target, rates.transactions),
+        Rates::App(rates) => each(target, rates.requests),
         Rates::Cache(rates) => each(target, rates.commands),
         Rates::Queue(rows) => {
             for (name, row) in rows {

@@ -3,7 +3,9 @@
 use super::entry::trouble;
 use super::{Entry, Scene, Shape, counted};
 use crate::app::PROXIES;
-use crate::model::{ProxyBackend, Resource, ResourceState, Sample, ServerState, TargetId};
+use crate::model::{
+    APP_KINDS, AppSample, ProxyBackend, Resource, ResourceState, Sample, ServerState, TargetId,
+};
 use crate::store::{Metric, ProxyRates, Target};
 use crate::view::format;
 use crate::view::widgets::Scale;
@@ -32,6 +34,11 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
                     out.push(entry(scene, target, backend, rate));
                 }
             }
+            Some(Sample::App(sample)) => {
+                known.push(target.info.id.clone());
+                out.push(trouble(target, scene).unwrap_or_else(|| app_server(scene, target, sample)));
+            }
+            None if APP_KINDS.contains(&target.info.kind.as_str()) => out.extend(trouble(target, scene)),
             None if PROXIES.contains(&target.info.kind.as_str()) => out.extend(trouble(target, scene)),
             _ => {}
         }
@@ -89,6 +96,27 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
                 .map(|rate| format!("refused {}", format::rate(rate))),
         )
         .course("wait", &id, Metric::Resource(Resource::RequestQueue), Scale::AtLeast(50.0))
+}
+
+/// An app server: its workers stand where a proxy's servers do.
+fn app_server(scene: &Scene<'_>, target: &Target, sample: &AppSample) -> Entry {
+    let id = &target.info.id;
+    let state = scene.world.judgement.resource(Resource::RequestQueue, id);
+    let wait = wait(scene, id);
+    let free = sample.capacity.saturating_sub(sample.busy);
+    let requests = target.app_window().and_then(|rates| rates.requests);
+    let free = if free > 0 { format!("{free} free") } else { "all busy".to_owned() };
+    Entry::of(id.as_str(), target, scene)
+        .weigh(wait.map(|ms| ms / 50.0))
+        .field(format::maybe(wait, format::millis), scene.severity(Resource::RequestQueue, id))
+        .plain(counted(state.and_then(|state| state.saturation), "wait"))
+        .plain(format!("{}/{}", sample.busy, sample.capacity))
+        .plain(format::maybe(requests, format::rate))
+        .plain(free)
+        .note(wait.is_none().then(|| "wait cannot be seen".to_owned()))
+        .note(sample.answer_ms.map(|ms| format!("answers in {}", format::millis(ms))))
+        .note(sample.backlog.map(|backlog| counted(Some(backlog as f64), "inside")))
+        .course("wait", id, Metric::Resource(Resource::RequestQueue), Scale::AtLeast(50.0))
 }
 
 /// A queue that some other target sees: a listening port, an app server.
