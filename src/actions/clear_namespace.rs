@@ -169,7 +169,7 @@ impl RedisActions {
             Way::Remove if plain && !facts.cluster && self.version_key(namespace).is_ok() => {
                 Some(offer(Way::Renew, "c  raise its version instead"))
             }
-            Way::Remove if facts.major >= 7 => {
+            Way::Remove if facts.knows.shortening => {
                 let over = format!("c  let them expire over {}", span(WINDOW_MS as f64 / 1e3));
                 Some(offer(Way::Expire { over_ms: WINDOW_MS }, &over))
             }
@@ -313,10 +313,13 @@ fn identity(namespace: &Namespace, facts: &Facts) -> String {
 /// Why this server cannot do what is wanted, whoever asks.
 fn cannot(how: &Clearing, facts: &Facts) -> Option<&'static str> {
     match how.way {
-        Way::Expire { .. } if facts.major < 7 => Some(
+        Way::Expire { .. } if !facts.knows.shortening => Some(
             "it is older than Redis 7, which cannot shorten a key's life without the risk of making it longer",
         ),
         Way::Renew if facts.cluster => Some("a version key of a cluster is not raised from here"),
+        _ if how.only_type.is_some() && !facts.knows.types => {
+            Some("it is older than Redis 6, which cannot look for keys of one type")
+        }
         _ if how.older_than.is_some() && facts.forgets_when => {
             Some("under an lfu policy it does not remember when a key was last used")
         }

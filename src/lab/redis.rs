@@ -24,18 +24,30 @@ pub struct Redis {
 /// # Errors
 /// It is not installed or does not answer.
 pub fn start(args: &[&str]) -> Result<Redis, LabError> {
+    start_program(Path::new("redis-server"), args)
+}
+
+/// Starts another program that speaks as a Redis does and takes its arguments: another version, a fork.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_program(program: &Path, args: &[&str]) -> Result<Redis, LabError> {
     let folder = Folder::temporary("redis")?;
-    let (process, port) = start_in(folder.path(), "redis", args)?;
+    let (process, port) = on_a_free_port(|port| start_as(program, folder.path(), "redis", port, args))?;
     Ok(Redis { process, port, _folder: Some(folder) })
 }
 
 /// Starts a Redis that logs into `dir`, on a free port.
 pub(super) fn start_in(dir: &Path, name: &str, args: &[&str]) -> Result<(Process, u16), LabError> {
+    on_a_free_port(|port| start_on(dir, name, port, args))
+}
+
+fn on_a_free_port(start: impl Fn(u16) -> Result<Process, LabError>) -> Result<(Process, u16), LabError> {
     let mut attempts = 0;
     loop {
         attempts += 1;
         let port = free_port()?;
-        match start_on(dir, name, port, args) {
+        match start(port) {
             // Somebody else may have taken the port in between.
             Err(LabError::NotReady { .. }) if attempts < 3 => {}
             result => return result.map(|process| (process, port)),
@@ -45,7 +57,11 @@ pub(super) fn start_in(dir: &Path, name: &str, args: &[&str]) -> Result<(Process
 
 /// Starts a Redis on this very port (a server that comes back after it went away).
 pub(super) fn start_on(dir: &Path, name: &str, port: u16, args: &[&str]) -> Result<Process, LabError> {
-    let mut command = Command::new("redis-server");
+    start_as(Path::new("redis-server"), dir, name, port, args)
+}
+
+fn start_as(program: &Path, dir: &Path, name: &str, port: u16, args: &[&str]) -> Result<Process, LabError> {
+    let mut command = Command::new(program);
     command
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"])
         .arg("--port")

@@ -63,6 +63,12 @@ impl Resp {
         self.door.client().get_connection_info().redis_settings().db()
     }
 
+    /// The user of the URL, where it names one.
+    #[must_use]
+    pub(super) fn user(&self) -> Option<String> {
+        self.door.client().get_connection_info().redis_settings().username().map(str::to_owned)
+    }
+
     /// What the Sentinels said last, where the way leads over them.
     #[must_use]
     pub(super) fn sentinel(&self) -> Option<SentinelSample> {

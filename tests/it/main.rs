@@ -54,6 +54,7 @@ mod redis_clear_ways;
 mod redis_cluster;
 mod redis_detect;
 mod redis_sentinel;
+mod redis_versions;
 mod requests_truth;
 mod ssh;
 mod terminal;

@@ -21,7 +21,7 @@ use warroom::lab::redis::Redis;
 use warroom::model::{CacheSample, OutcomeKind, PollErrorKind, Reading, Sample};
 use warroom::store::noticed;
 
-use super::redis::{client, poll, run, source};
+use super::redis::{client, kind, poll, run, source};
 use super::redis_clear::{act, fill, plan, size, target};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -170,6 +170,11 @@ async fn a_failover_is_followed_seen_and_cleared_on_the_new_master() {
     jobs.id = "jobs".parse().unwrap();
     let mut queues = source(&jobs);
     assert!(poll(&mut queues).await.sample.is_ok());
+
+    let lines = (kind("redis").doctor)(&spec).await;
+    assert!(lines[1].what.as_str().starts_with("3 of 4 Sentinels answer: the master of shop"), "{lines:?}");
+    assert!(lines[2].what.as_str().ends_with("refuses the connection"), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.what.as_str().contains("Sentinel")).count(), 2, "{lines:?}");
 
     let early = plan(&spec, "a").await.unwrap();
     assert_eq!(early.touches, 300);

@@ -60,7 +60,8 @@ impl Facts {
             all.replicas += facts.replicas;
             all.appends |= facts.appends;
             all.forgets_when |= facts.forgets_when;
-            all.major = all.major.min(facts.major);
+            all.knows.shortening &= facts.knows.shortening;
+            all.knows.types &= facts.knows.types;
             all.masters += 1;
         }
         Some(all)

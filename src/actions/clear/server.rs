@@ -128,8 +128,8 @@ pub(in crate::actions) struct Facts {
     pub replicas: u64,
     /// Everything is also written to an append-only file.
     pub appends: bool,
-    /// The major version of Redis it is compatible with; 0 when it does not tell.
-    pub major: u32,
+    /// What its commands can do, by themselves and not by its version.
+    pub knows: Knows,
     /// A member of a cluster: others hold the rest of the keys.
     pub cluster: bool,
     /// Servers these are the facts of.
@@ -137,6 +137,15 @@ pub(in crate::actions) struct Facts {
     /// It remembers how often keys are used, not when they last were.
     pub forgets_when: bool,
     user: String,
+}
+
+/// What the commands of a server can do.
+#[derive(Clone, Copy)]
+pub(in crate::actions) struct Knows {
+    /// It can shorten the life of a key without the risk of making it longer.
+    pub shortening: bool,
+    /// It can look for keys of one type only.
+    pub types: bool,
 }
 
 impl Facts {
@@ -150,8 +159,12 @@ impl Facts {
         pipeline.cmd("DBSIZE");
         pipeline.cmd("TIME");
         pipeline.cmd("ACL").arg("WHOAMI");
+        pipeline.cmd("COMMAND").arg("INFO").arg("PEXPIRE");
+        pipeline.cmd("SCAN").arg(0).arg("COUNT").arg(1).arg("TYPE").arg("string");
         let values = ask(connection, &pipeline).await?;
-        let [info, keys, time, user] = values.as_slice() else { return Err("an answer is missing".into()) };
+        let [info, keys, time, user, pexpire, scan] = values.as_slice() else {
+            return Err("an answer is missing".into());
+        };
         if let Some(why) = refused(&values[..1]) {
             return Err(format!("cannot look before clearing: {why}; mend: ACL SETUSER <user> +info"));
         }
@@ -185,7 +198,12 @@ impl Facts {
             cluster,
             masters: 1,
             appends: field("aof_enabled") == "1",
-            major: field("redis_version").split('.').next().and_then(|it| it.parse().ok()).unwrap_or(0),
+            knows: Knows {
+                shortening: takes_options(pexpire).unwrap_or_else(|| {
+                    field("redis_version").split('.').next().and_then(|it| it.parse().ok()).unwrap_or(0) >= 7
+                }),
+                types: !matches!(scan, Value::ServerError(error) if error.code() == "ERR"),
+            },
             forgets_when: field("maxmemory_policy").contains("lfu"),
             user: self::text(user),
         })
@@ -211,6 +229,14 @@ impl Facts {
     pub(in crate::actions) fn user(&self) -> &str {
         if self.user.is_empty() { "<user>" } else { &self.user }
     }
+}
+
+/// Whether a command takes any number of words from its usual three on, by COMMAND INFO: then it knows
+/// options. `None` where that is refused or not told.
+fn takes_options(told: &Value) -> Option<bool> {
+    let Value::Array(commands) = told else { return None };
+    let Value::Array(parts) = commands.first()? else { return None };
+    parts.get(1).and_then(number).map(|arity| arity < 0)
 }
 
 /// A text answer.

@@ -4,6 +4,7 @@
 mod doctor;
 mod info;
 mod poll;
+mod rights;
 mod share;
 mod slow;
 

@@ -42,6 +42,8 @@ pub(super) struct RedisSource {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ask {
     Info,
+    /// The server's clock, where INFO does not tell it; needed only for the first look at the slow log.
+    Time,
     SlowLog,
     Scan,
 }
@@ -93,8 +95,9 @@ impl RedisSource {
                         return Err(PollError::new(PollErrorKind::Garbage, "the answer to INFO is not one"));
                     }
                     sample = info.sample();
-                    clock = info.clock();
+                    clock = info.clock().or(clock);
                 }
+                Ask::Time => clock = time(value),
                 Ask::SlowLog => sample.slow = self.recent_slow(value, &sample, clock),
                 Ask::Scan => self.take_keys(value),
             }
@@ -108,6 +111,9 @@ impl RedisSource {
 
     fn questions(&self) -> Vec<Ask> {
         let mut asked = vec![Ask::Info, Ask::SlowLog];
+        if self.next_slow.is_none() && !self.refused.iter().any(|(refused, _)| *refused == Ask::SlowLog) {
+            asked.insert(0, Ask::Time);
+        }
         if self.shares.is_wanted() && self.polls.is_multiple_of(SHARE_EVERY) {
             asked.push(Ask::Scan);
         }
@@ -118,6 +124,7 @@ impl RedisSource {
     fn write(&self, ask: Ask, pipeline: &mut Pipeline) {
         match ask {
             Ask::Info => pipeline.cmd("INFO").arg("all"),
+            Ask::Time => pipeline.cmd("TIME"),
             Ask::SlowLog => pipeline.cmd("SLOWLOG").arg("GET").arg(32),
             Ask::Scan => pipeline.cmd("SCAN").arg(&self.cursor).arg("COUNT").arg(SHARE_KEYS),
         };
@@ -132,10 +139,16 @@ impl RedisSource {
                 let says = format!("INFO was refused ({code} {words}); it needs: ACL SETUSER <user> +info");
                 return Err(PollError::new(kind, &says));
             }
+            // INFO tells the same, but for the oldest.
+            Ask::Time => return Ok(()),
             Ask::SlowLog => ("slow log", "ACL SETUSER <user> +slowlog|get"),
             Ask::Scan => ("shares of the namespaces", "ACL SETUSER <user> +scan"),
         };
-        let why = format!("refused ({code} {words}); mend: {rule}");
+        let why = match code {
+            "NOPERM" => format!("refused ({code} {words}); mend: {rule}"),
+            // A service that withholds a command renames it away; there is no rule that brings it back.
+            _ => format!("the server does not offer it ({code} {words})"),
+        };
         self.refused.push((ask, Missing::new(what, &why)));
         Ok(())
     }
@@ -176,6 +189,13 @@ impl RedisSource {
         }
         self.shares.add(resp::list(keys).iter().filter_map(resp::bytes));
     }
+}
+
+/// The answer to TIME: seconds and microseconds.
+fn time(value: &Value) -> Option<Timestamp> {
+    let [seconds, micros] = resp::list(value) else { return None };
+    let micros = resp::whole(seconds)?.checked_mul(1_000_000)?.checked_add(resp::whole(micros)?)?;
+    Some(Timestamp::from_micros(micros))
 }
 
 impl Source for RedisSource {
