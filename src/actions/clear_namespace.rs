@@ -222,6 +222,7 @@ impl RedisActions {
                 probe: probe.clone(),
                 stop: stop.clone(),
                 report: report(plan, began, &probe, progress.clone()),
+                seat: None,
             };
             swept = tokio::select! {
                 swept = on_a_thread(server, facts.run_id, sweep, swept.1.clone()) => swept,
@@ -262,16 +263,22 @@ async fn on_a_thread(server: Server, run_id: String, mut sweep: Sweep, mut tally
     // Of use no more once the thread has ended: the next server's sweep has the same flag.
     let mut stops = StopWhenDropped(Some(sweep.stop.clone()));
     let before = tally.clone();
-    let swept = tokio::task::spawn_blocking(move || {
+    let (done, swept) = tokio::sync::oneshot::channel();
+    // One of its own, and not the runtime's, which would have others' work afterwards.
+    let work = move || {
         // A failover, or a restart, may lie between the plan and this connection.
         let met = server.wire().and_then(|mut wire| wire.meets(&run_id).map(|()| wire));
         let end = match met {
             Ok(mut wire) => sweep.run(&mut wire, &mut tally),
             Err(why) => End::Broke(why),
         };
-        (end, tally)
-    });
-    let swept = swept.await.unwrap_or_else(|_| (End::Broke("an internal error".into()), before));
+        // Nobody waits for it any more: it was stopped.
+        done.send((end, tally)).ok();
+    };
+    let swept = match std::thread::Builder::new().name("clear".into()).spawn(work) {
+        Ok(_) => swept.await.unwrap_or_else(|_| (End::Broke("an internal error".into()), before)),
+        Err(why) => (End::Broke(format!("the system gives it no thread: {why}")), before),
+    };
     stops.0 = None;
     swept
 }

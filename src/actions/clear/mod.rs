@@ -8,6 +8,7 @@ mod pace;
 mod preview;
 mod probe;
 pub(super) mod renew;
+mod seat;
 mod server;
 mod strain;
 mod sweep;

@@ -35,7 +35,7 @@ struct Limits {
 /// rests, others wait no longer, and it is over sooner.
 const fn limits(pace: Pace) -> Limits {
     match pace {
-        Pace::Gentle => Limits { fewest: 100.0, most: 200.0, batch: 100e-6 },
+        Pace::Gentle => Limits { fewest: 140.0, most: 280.0, batch: 140e-6 },
         Pace::Full => Limits { fewest: 400.0, most: 1000.0, batch: 400e-6 },
     }
 }
@@ -141,7 +141,7 @@ mod tests {
             course.after(Duration::from_nanos(750) * keys, keys, &probe, begin);
         }
         let usual = course.keys();
-        assert!((130..135).contains(&usual), "100 us at 0.75 us a key: {usual}");
+        assert!((185..188).contains(&usual), "140 us at 0.75 us a key: {usual}");
         course.after(Duration::from_millis(30), usual, &probe, begin);
         assert_eq!(course.keys(), usual);
 

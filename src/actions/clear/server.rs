@@ -1,9 +1,10 @@
 //! The connection of a clear, and what must be known of the server before it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, Pipeline, RedisError, Value};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, Pipeline, RedisError, Value};
 
 use super::wire::Wire;
 use crate::config::TargetSpec;
@@ -56,12 +57,25 @@ impl Server {
             connection.set_write_timeout(Some(self.timeout))?;
             Ok(connection)
         };
-        let mut wire = open().map(Wire::new).map_err(|error| self.in_words(&error))?;
+        let mut wire = open()
+            .map(|connection| Wire::new(connection, self.is_local()))
+            .map_err(|error| self.in_words(&error))?;
         wire.put(&[b"CLIENT", b"SETNAME", b"warroom-clear"]);
         wire.send()?;
         // Whoever may not name a connection may still clear.
         wire.answer()?;
         Ok(wire)
+    }
+
+    /// Whether it runs on this machine, as far as its address tells.
+    fn is_local(&self) -> bool {
+        match self.client.get_connection_info().addr() {
+            ConnectionAddr::Unix(_) => true,
+            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => {
+                host == "localhost" || host.parse().is_ok_and(|it: IpAddr| it.is_loopback())
+            }
+            _ => false,
+        }
     }
 
     fn in_words(&self, error: &RedisError) -> String {

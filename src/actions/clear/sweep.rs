@@ -11,6 +11,7 @@ use super::guard::Guard;
 use super::lanes::{Lanes, Sent, Step};
 use super::pace::Course;
 use super::probe::Probe;
+use super::seat::Seat;
 use super::server::{key, number, refused, scanned};
 use super::strain::Strain;
 use super::wire::Wire;
@@ -85,6 +86,8 @@ pub(in crate::actions) struct Sweep {
     pub stop: StopFlag,
     /// Called between batches.
     pub report: Box<dyn FnMut(&Tally) + Send>,
+    /// Where its thread runs, if that matters; chosen when it begins.
+    pub seat: Option<Seat>,
 }
 
 impl Sweep {
@@ -105,6 +108,7 @@ impl Sweep {
 
     fn sweep(&mut self, wire: &mut Wire, baseline: Duration, tally: &mut Tally) -> Result<(), End> {
         let mut course = Course::new(self.how.pace, baseline);
+        self.seat = (wire.local && self.how.pace == Pace::Gentle).then(Seat::modest).flatten();
         // Keys that are asked for their age need an answer of their own in between.
         let mut lanes = match self.how.older_than {
             Some(_) => Lanes::new(1),
@@ -181,6 +185,9 @@ impl Sweep {
             tally.braked = course.is_braked();
             (self.report)(tally);
             self.hold(tally)?;
+            if let Some(seat) = &mut self.seat {
+                seat.keep(Instant::now());
+            }
             course.set(if self.stop.is_hurried() { Pace::Full } else { self.how.pace });
             let rest = course.after(took, sent.keys, &self.probe, Instant::now());
             if !rest.is_zero() {

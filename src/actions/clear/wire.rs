@@ -14,12 +14,14 @@ use super::server::{in_words, refused, text};
 pub(in crate::actions) struct Wire {
     connection: Connection,
     out: Vec<u8>,
+    /// The server runs on this machine.
+    pub(super) local: bool,
 }
 
 impl Wire {
     /// Takes over an open connection.
-    pub(super) const fn new(connection: Connection) -> Self {
-        Self { connection, out: Vec::new() }
+    pub(super) const fn new(connection: Connection, local: bool) -> Self {
+        Self { connection, out: Vec::new(), local }
     }
 
     /// Adds a command to what is about to be sent.
