@@ -129,6 +129,8 @@ pub struct TargetSpec {
     pub namespaces: Vec<Namespace>,
     /// Queues to watch; empty means every queue found.
     pub queues: Vec<String>,
+    /// The virtual host whose queues are meant; `None` means all that can be seen (rabbitmq).
+    pub vhost: Option<String>,
     /// What every key of a queue library begins with, where it is not the library's own choice.
     pub prefix: Option<String>,
     /// What a queue in a database is asked: a single select, checked when the file is read.
@@ -183,6 +185,7 @@ impl TargetSpec {
             log: None,
             preset: None,
             metrics: Vec::new(),
+            vhost: None,
             prefix: None,
             statement: None,
             schema: None,

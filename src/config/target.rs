@@ -46,6 +46,7 @@ fn takes(kind: &str) -> Takes {
         "memcached" => (&[], &["memcached://", "unix:"], false),
         "sql" => (&["statement", "schema", "queues"], POSTGRES, true),
         kind if SQL_QUEUE_KINDS.contains(&kind) => (&["schema", "queues"], POSTGRES, true),
+        "rabbitmq" => (&["queues", "vhost"], &["http://", "https://"], false),
         "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => {
             (&["queues", "prefix", "sentinel", "master"], REDIS, false)
         }
@@ -69,6 +70,7 @@ fn owner(key: &str) -> Option<&'static str> {
         "sentinel" | "master" => Some("redis and worker queues on Redis"),
         "queues" => Some("worker queues, such as rq, celery and sidekiq"),
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
+        "vhost" => Some("rabbitmq"),
         "statement" => Some("sql, which asks a database for its queues"),
         "schema" => Some("queues in a database, such as sql and procrastinate"),
         "ssh_config" => Some("ssh"),
@@ -123,8 +125,8 @@ pub(super) fn target(
     let mut spec = TargetSpec::new(id, &kind);
     spec.line = Some(doc.line(span));
     let millis = Duration::from_millis;
-    if SQL_QUEUE_KINDS.contains(&kind.as_str()) {
-        // Counting rows is no small question.
+    if SQL_QUEUE_KINDS.contains(&kind.as_str()) || kind == "rabbitmq" {
+        // Counting rows is no small question, and RabbitMQ counts anew every five seconds only.
         spec.every = Duration::from_secs(5);
     }
     if let Some(every) = doc.duration(&at, "every", millis(100), Duration::from_hours(1)) {
@@ -148,6 +150,9 @@ pub(super) fn target(
     }
     if takes.keys.contains(&"queues") {
         queues(doc, &at, &mut spec);
+    }
+    if takes.keys.contains(&"vhost") {
+        spec.vhost = doc.text(&at, "vhost").map(|(vhost, _)| vhost);
     }
     if takes.keys.contains(&"prefix")
         && let Some((prefix, _)) = doc.text(&at, "prefix")

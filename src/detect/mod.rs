@@ -19,6 +19,7 @@ mod pool_wait;
 mod proxy_backends;
 mod proxy_process;
 mod queue_backlog;
+mod queue_broker;
 mod queue_jobs;
 mod queue_workers;
 mod replication;
@@ -54,6 +55,7 @@ pub const DETECTORS: &[Detector] = &[
     cache_memory::detect,
     cache_latency::detect,
     queue_backlog::detect,
+    queue_broker::detect,
     queue_workers::detect,
     queue_jobs::detect,
     target_answer::detect,

@@ -14,6 +14,10 @@ use crate::store::QueueRates;
 const DYING: u64 = 5;
 /// Tries from which a job is one that will never be done.
 const TRIES: u64 = 5;
+/// How long jobs must come back before it is said: a worker that ends hands back what it held.
+const COMING_BACK: Duration = Duration::from_secs(15);
+/// What rates are taken over, seconds.
+const WINDOW: f64 = 10.0;
 
 /// What one queue, or all queues of a target together, tell of their jobs.
 struct Jobs<'a> {
@@ -90,7 +94,7 @@ fn dying(jobs: &Jobs<'_>) -> Option<Assessment> {
 
 fn poison(jobs: &Jobs<'_>) -> Option<Assessment> {
     let it = assessment("poison_job", jobs);
-    let job = jobs.returning?;
+    let Some(job) = jobs.returning else { return returning(it, jobs) };
     let tries = job.tries?;
     if tries < TRIES {
         return Some(it.says(format!("{} was handed out {tries} times", job.name)));
@@ -105,6 +109,19 @@ fn poison(jobs: &Jobs<'_>) -> Option<Assessment> {
         queue: jobs.name.clone(),
         worker: job.worker.clone(),
     }))
+}
+
+/// Where no single job is told: more are handed out once more than are done.
+fn returning(it: Assessment, jobs: &Jobs<'_>) -> Option<Assessment> {
+    let rates = jobs.rates?;
+    let again = rates.redelivered?;
+    let done = rates.service.unwrap_or(0.0) * WINDOW;
+    if again < TRIES || (again as f64) < done {
+        return Some(it.says(format!("{again} jobs were handed out once more")));
+    }
+    let says =
+        format!("jobs come back: {again} were handed out once more within ten seconds, {done:.0} were done");
+    Some(it.at_least(Severity::Warning).hold(COMING_BACK).says(says).culprit(culprit(jobs)))
 }
 
 fn orphaned(jobs: &Jobs<'_>) -> Option<Assessment> {

@@ -1,5 +1,5 @@
-//! Rules `idle_workers` and `slow_job`: workers are alive, and yet jobs wait: because none of them takes
-//! any, or because all of them are held by jobs that take long.
+//! Rules `idle_workers`, `slow_job` and `stuck_workers`: workers are alive, and yet jobs wait: because none
+//! of them takes any, because all of them are held by jobs that take long, or because none finishes what it has.
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use crate::store::QueueRates;
 const WAITED: f64 = 30.0;
 /// A job worked on for longer is a long one, seconds.
 const LONG: f64 = 60.0;
+/// Without a finished job for this long, something holds the workers.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// How the workers of every queue stand.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
@@ -24,6 +26,7 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
             let id = target.info.id.row(queue.name.as_str());
             out.extend(idle(&id, sample, queue, rate));
             out.extend(slow(&id, queue));
+            out.extend(stuck(&id, queue, rate));
         }
     }
     out
@@ -95,6 +98,30 @@ fn slow(id: &TargetId, queue: &Queue) -> Option<Assessment> {
         queue: queue.name.clone(),
         worker: job.worker.clone(),
     }))
+}
+
+/// Jobs are held, others wait behind them, and none is finished for long; where the job that takes long is
+/// told, that is said instead.
+fn stuck(id: &TargetId, queue: &Queue, rates: Option<&QueueRates>) -> Option<Assessment> {
+    let it = Assessment::new("stuck_workers", Resource::QueueBacklog, id.clone()).hold(STUCK);
+    let held = queue.in_flight.filter(|_| queue.longest.is_none())?;
+    queue.processed?;
+    let service = rates?.service?;
+    let waited = queue.oldest.seconds().unwrap_or(0.0);
+    if held == 0 || queue.depth == 0 || service > 0.0 || waited < WAITED || queue.workers == Some(0) {
+        return Some(it.says("jobs are finished"));
+    }
+    let who = queue.workers.map_or_else(
+        || "the workers hold".into(),
+        |workers| {
+            if workers == 1 { "1 worker holds".into() } else { format!("{workers} workers hold") }
+        },
+    );
+    let these = if held == 1 { "1 job".into() } else { format!("{held} jobs") };
+    let says =
+        format!("{who} {these} and finished none for over a minute: {} waiting behind", jobs(queue.depth));
+    let culprit = Culprit::Queue { name: queue.name.clone(), depth: queue.depth };
+    Some(it.at_least(Severity::Warning).says(says).culprit(culprit))
 }
 
 /// ` on web1:17`, where it is told who has a job.

@@ -2,6 +2,7 @@
 //! no clock, no socket, no screen, no runtime. Every other folder may import this one.
 
 mod app_server;
+mod broker;
 mod cache;
 mod clearing;
 mod database;
@@ -31,6 +32,7 @@ mod upkeep;
 pub mod words;
 
 pub use app_server::{APP_KINDS, AppSample, AppSocket, AppWorker};
+pub use broker::{Broker, BrokerNode};
 pub use cache::{
     CACHE_KINDS, CacheSample, CommandStat, NamespaceSample, Persistence, ReplicaLink, SentinelSample,
     SlowCommand,

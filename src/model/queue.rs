@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Missing, SafeText};
+use super::{Broker, Missing, SafeText};
 
 /// Kinds of target that answer for worker queues.
 pub const QUEUE_KINDS: &[&str] = &[
@@ -26,6 +26,7 @@ pub const QUEUE_KINDS: &[&str] = &[
     "oban",
     "river",
     "pgmq",
+    "rabbitmq",
 ];
 
 /// Those of them that keep their queues in a PostgreSQL.
@@ -42,6 +43,9 @@ pub struct QueueSample {
     pub workers: Option<u32>,
     /// What the technology counts for all queues together only.
     pub shared: SharedCounts,
+    /// The servers that keep the queues, where they tell of themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub broker: Option<Broker>,
     /// Queues left out because of the row cap.
     pub left_out: u32,
     /// What could not be read, and why.
@@ -119,6 +123,10 @@ pub struct Queue {
     pub processed: Option<u64>,
     /// Jobs ever failed, cumulative.
     pub failed: Option<u64>,
+    /// Jobs ever handed out once more because nobody said they were done, cumulative.
+    pub redelivered: Option<u64>,
+    /// Why nothing can be put in or taken out now: `down`, `no majority`.
+    pub unusable: Option<SafeText>,
     /// Workers alive that serve it.
     pub workers: Option<u32>,
     /// Of those, workers at work.

@@ -26,6 +26,7 @@ mod prometheus_hosts;
 mod prometheus_text;
 mod puma;
 mod queue_poll;
+mod rabbitmq;
 mod redis;
 mod redis_list;
 mod redis_stream;
@@ -73,6 +74,7 @@ pub const KINDS: &[Kind] = &[
     sql_queue::OBAN,
     sql_queue::RIVER,
     sql_queue::PGMQ,
+    rabbitmq::KIND,
     haproxy::KIND,
     nginx::KIND,
     uwsgi::KIND,

@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use rustls::crypto::ring;
 
-use crate::model::{PollError, PollErrorKind};
+use crate::model::{PollError, PollErrorKind, Timestamp};
 
 /// How long a connection is kept for the next poll: one that is asked less often has no use of its buffers.
 const KEPT: Duration = Duration::from_secs(4);
@@ -22,6 +22,16 @@ pub(super) struct Hints {
     pub(super) not_found: &'static str,
     /// Longest answer taken, megabytes.
     pub(super) most_mb: usize,
+}
+
+/// What a page answered, whatever its status.
+pub(super) struct Answered {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The server's clock, to the second, where it tells.
+    pub(super) at: Option<Timestamp>,
+    /// The body.
+    pub(super) text: String,
 }
 
 /// The page and the connection to it.
@@ -53,6 +63,17 @@ impl WebPage {
         let answer = self.client.get(self.url.clone()).send().await.map_err(|error| self.failed(error))?;
         self.check(&answer)?;
         self.body(answer).await
+    }
+
+    /// Reads the page and leaves it to the caller what its status means.
+    pub(super) async fn ask(&self) -> Result<Answered, PollError> {
+        let answer = self.client.get(self.url.clone()).send().await.map_err(|error| self.failed(error))?;
+        let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+        let at = date
+            .and_then(|date| jiff::fmt::rfc2822::parse(date).ok())
+            .map(|at| Timestamp::from_micros(at.timestamp().as_microsecond()));
+        let status = answer.status().as_u16();
+        Ok(Answered { status, at, text: self.body(answer).await? })
     }
 
     async fn body(&self, mut answer: Response) -> Result<String, PollError> {

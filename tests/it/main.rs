@@ -47,6 +47,8 @@ mod queues_celery;
 mod queues_python;
 mod queues_sql;
 mod queues_sql_schemas;
+mod rabbitmq;
+mod rabbitmq_server;
 mod redis;
 mod redis_behind;
 mod redis_clear;

@@ -182,6 +182,8 @@ fn queue(row: &Row, name: SafeText) -> Result<Queue, String> {
         added: row.count("added")?,
         processed: row.count("processed")?,
         failed: row.count("failed")?,
+        redelivered: None,
+        unusable: None,
         workers: row.few("workers")?,
         busy: row.few("busy")?,
         stale_workers: row.few("stale_workers")?,

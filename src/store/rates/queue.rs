@@ -19,6 +19,8 @@ pub struct QueueRates {
     pub failures: Option<u64>,
     /// Jobs that joined the dead since the earlier sample.
     pub died: Option<u64>,
+    /// Jobs handed out once more since the earlier sample.
+    pub redelivered: Option<u64>,
     /// Seconds until it is empty at this pace; `None` when it does not shrink.
     pub drain: Option<f64>,
 }
@@ -54,6 +56,7 @@ fn of_one(before: &Queue, now: &Queue, seconds: f64) -> QueueRates {
         growth,
         failures: before.failed.zip(now.failed).and_then(|(a, b)| grown(a, b)),
         died: before.dead.zip(now.dead).and_then(|(a, b)| grown(a, b)),
+        redelivered: before.redelivered.zip(now.redelivered).and_then(|(a, b)| grown(a, b)),
         drain: (growth < 0.0 && now.depth > 0).then(|| now.depth as f64 / -growth),
     }
 }
