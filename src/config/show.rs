@@ -149,6 +149,9 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
         let each: Vec<_> = target.metrics.iter().map(|(key, it)| format!("{key} = {}", quoted(it))).collect();
         list.add("metrics", format!("{{ {} }}", each.join(", ")));
     }
+    if let Some(master) = &target.master_socket {
+        list.add("master_socket", quoted(master));
+    }
     if let Some(ring) = &target.ring {
         list.add("ring", quoted(ring));
     }

@@ -139,6 +139,8 @@ pub struct TargetSpec {
     pub schema: Option<String>,
     /// Configuration file for `ssh` in place of the user's own.
     pub ssh_config: Option<PathBuf>,
+    /// Socket of its master process, `unix:/path` (haproxy).
+    pub master_socket: Option<String>,
     /// Ring to follow, by its name (haproxy).
     pub ring: Option<String>,
     /// Access log to follow (nginx).
@@ -181,6 +183,7 @@ impl TargetSpec {
             applications: None,
             namespaces: Vec::new(),
             queues: Vec::new(),
+            master_socket: None,
             ring: None,
             log: None,
             preset: None,

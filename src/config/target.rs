@@ -8,9 +8,9 @@ use toml::de::DeTable;
 
 use super::document::{Document, Section};
 use super::error::instead;
+use super::haproxy_keys::{master_socket, ring};
 use super::load::Known;
 use super::metrics_map::metrics;
-use super::ring::ring;
 use super::sentinel::sentinels;
 use super::statement::one_select;
 use super::thresholds_file::thresholds;
@@ -51,7 +51,7 @@ fn takes(kind: &str) -> Takes {
             (&["queues", "prefix", "sentinel", "master"], REDIS, false)
         }
         kind if QUEUE_KINDS.contains(&kind) => (&["queues", "sentinel", "master"], REDIS, false),
-        "haproxy" => (&["ring"], &["http://", "https://", "unix:", "tcp://"], false),
+        "haproxy" => (&["ring", "master_socket"], &["http://", "https://", "unix:", "tcp://"], false),
         "uwsgi" => (&[], &["tcp://", "unix:", "http://", "https://"], false),
         "puma" => (&["listens", "token_env", "token_file"], &["http://", "https://", "unix:"], false),
         "php_fpm" => (&["listens", "status_path"], &["fcgi://", "unix:", "http://", "https://"], false),
@@ -74,7 +74,7 @@ fn owner(key: &str) -> Option<&'static str> {
         "statement" => Some("sql, which asks a database for its queues"),
         "schema" => Some("queues in a database, such as sql and procrastinate"),
         "ssh_config" => Some("ssh"),
-        "ring" => Some("haproxy"),
+        "ring" | "master_socket" => Some("haproxy"),
         "log" => Some("nginx"),
         "listens" => Some("app servers that do not tell where they listen: puma and php_fpm"),
         "token_env" | "token_file" => Some("puma"),
@@ -174,6 +174,7 @@ pub(super) fn target(
     }
     if takes.keys.contains(&"ring") {
         ring(doc, &at, &mut spec);
+        master_socket(doc, &at, &mut spec);
     }
     if takes.keys.contains(&"log")
         && let Some((path, _)) = doc.text(&at, "log")

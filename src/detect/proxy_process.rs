@@ -56,6 +56,11 @@ fn judge(it: Assessment, process: &ProxyProcess, dropped: u64) -> Option<Assessm
     if busy > full {
         says.reverse();
     }
+    match process.old {
+        None | Some(0) => {}
+        Some(1) => says.push("1 old process still serves since a reload".to_owned()),
+        Some(some) => says.push(format!("{some} old processes still serve since reloads")),
+    }
     let lost = if dropped > 0 { Severity::Critical } else { Severity::Ok };
     if dropped > 0 {
         says.insert(0, format!("{dropped} connections dropped for want of room (worker_connections)"));

@@ -68,6 +68,22 @@ impl HaproxyDoor {
     }
 }
 
+/// Asks the master process of a HAProxy behind the socket at `path`; it ends a session only when its client does.
+///
+/// # Errors
+/// Nobody listens there, the socket may not be opened, or it broke off.
+pub async fn ask_master(path: &str, command: &str) -> Result<String, PollError> {
+    let mut stream = UnixStream::connect(path).await.map_err(|error| refused(path, &error))?;
+    let asked = async {
+        stream.write_all(format!("{command}\n").as_bytes()).await?;
+        stream.shutdown().await?;
+        let mut answer = Vec::new();
+        stream.take(64 << 10).read_to_end(&mut answer).await?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    asked.await.map_err(|error| broken(path, &error))
+}
+
 async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, commands: &str) -> io::Result<String> {
     stream.write_all(format!("{commands}\n").as_bytes()).await?;
     let mut answer = Vec::with_capacity(16 * 1024);

@@ -11,7 +11,7 @@ mod redis_door;
 mod sentinel;
 
 pub use haproxy_csv::{Row as HaproxyRow, Table as HaproxyTable};
-pub use haproxy_door::{HaproxyDoor, MOST as HAPROXY_MOST};
+pub use haproxy_door::{HaproxyDoor, MOST as HAPROXY_MOST, ask_master as ask_haproxy_master};
 pub use postgres::PostgresDial;
 pub use postgres_activity::{Activity as PostgresActivity, text as postgres_text, time as postgres_time};
 pub use redis_door::RedisDoor;

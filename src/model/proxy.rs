@@ -26,6 +26,8 @@ pub struct ProxyProcess {
     pub pid: u32,
     /// What the way it was asked permits: `user`, `operator`, `admin`; where that is told.
     pub level: Option<SafeText>,
+    /// Processes from before a reload that still serve somebody, where its master is asked.
+    pub old: Option<u64>,
     /// Seconds since it started.
     pub uptime: u64,
     /// Share of time with nothing to do, 0 to 1.

@@ -94,7 +94,15 @@ async fn read(source: &mut dyn Source) -> Reading {
     tokio::time::timeout(Duration::from_secs(5), source.poll()).await.unwrap().pop().unwrap()
 }
 
-async fn look(url: &str) -> ProxySample {
+/// The sample, if there is one yet.
+pub(super) async fn try_look(spec: &TargetSpec) -> Option<ProxySample> {
+    match read(&mut HaproxySource::new(spec).unwrap()).await.sample {
+        Ok(Sample::Proxy(sample)) => Some(*sample),
+        _ => None,
+    }
+}
+
+pub(super) async fn look(url: &str) -> ProxySample {
     match read(&mut HaproxySource::new(&spec(url)).unwrap()).await.sample.unwrap() {
         Sample::Proxy(sample) => *sample,
         other => panic!("not a proxy: {other:?}"),
@@ -311,7 +319,7 @@ fn milliseconds(says: &str) -> f64 {
 }
 
 /// Answers every connection with these bytes.
-fn answering(bytes: &'static [u8]) -> u16 {
+pub(super) fn answering(bytes: &'static [u8]) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

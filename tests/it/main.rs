@@ -15,6 +15,7 @@ mod fleet;
 mod haproxy;
 mod haproxy_actions;
 mod haproxy_ring;
+mod haproxy_versions;
 mod host;
 mod incidents;
 mod journal;

@@ -33,6 +33,7 @@ pub(super) fn selected(app: &App) -> Result<(TargetId, String, String), String> 
         Some(level) => {
             Err(format!("the socket's level is {level}: `level admin` on its `stats socket` line permits it"))
         }
+        None if !target.info.endpoint.starts_with("http") => Ok((id, backend, server)),
         None => {
             Err("the statistics page can only be read: let the url lead to a runtime socket of level admin"
                 .into())

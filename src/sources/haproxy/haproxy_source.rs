@@ -4,9 +4,10 @@ use tokio::time::Instant;
 
 use super::doctor::doctor;
 use super::parse;
+use super::processes;
 use super::ring::Ring;
 use crate::config::TargetSpec;
-use crate::dial::{HAPROXY_MOST, HaproxyDoor};
+use crate::dial::{HAPROXY_MOST, HaproxyDoor, ask_haproxy_master};
 use crate::model::{Millis, Missing, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
@@ -23,6 +24,8 @@ pub struct HaproxySource {
     target: TargetId,
     way: Way,
     ring: Option<Ring>,
+    /// Path of its master's socket.
+    master: Option<String>,
     /// Requests ever, at the last poll.
     requests: Option<u64>,
 }
@@ -112,11 +115,30 @@ impl HaproxySource {
                 return Err(why.into());
             }
         };
-        Ok(Self { target: spec.id.clone(), way, ring, requests: None })
+        let master = spec.master_socket.as_ref().and_then(|url| url.strip_prefix("unix:")).map(str::to_owned);
+        Ok(Self { target: spec.id.clone(), way, ring, master, requests: None })
+    }
+
+    /// Adds what its master tells of processes from before a reload.
+    async fn ask_master(&self, sample: &mut ProxySample) {
+        let Some(path) = &self.master else { return };
+        let told = ask_haproxy_master(path, "show proc").await.map(|text| processes::old(&text));
+        let why = match told {
+            Ok(Some(old)) => {
+                if let Some(process) = &mut sample.process {
+                    process.old = Some(old.count);
+                }
+                old.told()
+            }
+            Ok(None) => Some(format!("{path} tells of no processes; is it the master's socket (`-S`)?")),
+            Err(error) => Some(error.to_string()),
+        };
+        sample.missing.extend(why.map(|why| Missing::new("old processes", &why)));
     }
 
     async fn sample(&mut self) -> Result<ProxySample, PollError> {
         let mut sample = self.way.sample().await?;
+        self.ask_master(&mut sample).await;
         let requests: u64 = sample.backends.iter().map(|it| it.requests).fold(0, u64::saturating_add);
         let before = self.requests.replace(requests);
         let Some(ring) = &mut self.ring else { return Ok(sample) };

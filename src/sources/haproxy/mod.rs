@@ -6,6 +6,7 @@
 mod doctor;
 mod haproxy_source;
 mod parse;
+mod processes;
 mod request_log;
 mod ring;
 mod spread;

@@ -23,6 +23,10 @@ pub(super) fn sample(text: &str) -> Result<ProxySample, String> {
             "the statistics page does not tell of the process; the runtime socket does (url = \"unix:…\")",
         ));
     }
+    if let Some((one, all)) = one_of_several(info) {
+        let why = format!("this is process {one} of {all}, and each counts for itself (`nbproc`)");
+        sample.missing.push(Missing::new("other processes", &why));
+    }
     let (mut servers, mut left_out, mut without_address) = (0, 0, false);
     table.rows(|row| match (row.number("type"), row.text("pxname")) {
         (Some(SERVER), Some(name)) if servers < MOST_SERVERS => {
@@ -158,12 +162,20 @@ fn process(info: &str) -> Option<ProxyProcess> {
         pid: field("Pid")?.parse().ok()?,
         // The answer to `show cli level` stands before all else.
         level: info.lines().next().map(str::trim).filter(|it| LEVELS.contains(it)).map(SafeText::new),
+        old: None,
         uptime: number("Uptime_sec").unwrap_or(0),
         idle: number("Idle_pct").map(|percent| percent as f64 / 100.0),
         connections: number("CurrConns").unwrap_or(0),
         max_connections: number("Maxconn"),
         dropped: None,
     })
+}
+
+/// Which of how many processes answers, where they are several.
+fn one_of_several(info: &str) -> Option<(u32, u32)> {
+    let number = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    let (one, all): (u32, u32) = (number("Process_num:")?, number("Nbproc:")?);
+    (all > 1).then_some((one, all))
 }
 
 #[cfg(test)]

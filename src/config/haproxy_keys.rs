@@ -1,0 +1,31 @@
+//! What only a HAProxy has: a ring to follow and a master to ask.
+
+use super::TargetSpec;
+use super::document::{Document, Section};
+
+/// Reads the key `ring`: it is sent to the runtime interface, where nothing in it may end the command.
+pub(super) fn ring(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
+    let Some((name, span)) = doc.text(at, "ring") else { return };
+    let legal = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c));
+    if legal {
+        spec.ring = Some(name);
+    } else {
+        let why = "is no name of a ring section: letters, digits and - _ . : only, such as \"requests\"";
+        doc.fault(at, "ring", &span, why.into());
+    }
+}
+
+/// Reads the key `master_socket`.
+pub(super) fn master_socket(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
+    let Some((text, span)) = doc.text(at, "master_socket") else { return };
+    if text.strip_prefix("unix:").is_some_and(|path| path.starts_with('/')) {
+        spec.master_socket = Some(text);
+    } else {
+        doc.fault(
+            at,
+            "master_socket",
+            &span,
+            "must be unix: and a path, such as \"unix:/run/haproxy-master.sock\"".into(),
+        );
+    }
+}
