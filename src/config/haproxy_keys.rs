@@ -3,8 +3,16 @@
 use super::TargetSpec;
 use super::document::{Document, Section};
 
+/// Reads both, at a target of that kind; at any other they are faults already.
+pub(super) fn haproxy_keys(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
+    if spec.kind == "haproxy" {
+        ring(doc, at, spec);
+        master_socket(doc, at, spec);
+    }
+}
+
 /// Reads the key `ring`: it is sent to the runtime interface, where nothing in it may end the command.
-pub(super) fn ring(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
+fn ring(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
     let Some((name, span)) = doc.text(at, "ring") else { return };
     let legal = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c));
     if legal {
@@ -16,7 +24,7 @@ pub(super) fn ring(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut Targ
 }
 
 /// Reads the key `master_socket`.
-pub(super) fn master_socket(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
+fn master_socket(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
     let Some((text, span)) = doc.text(at, "master_socket") else { return };
     if text.strip_prefix("unix:").is_some_and(|path| path.starts_with('/')) {
         spec.master_socket = Some(text);

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::document::{Document, Section};
 use super::error::instead;
-use super::haproxy_keys::{master_socket, ring};
+use super::haproxy_keys::haproxy_keys;
 use super::load::Known;
 use super::metrics_map::metrics;
 use super::sentinel::sentinels;
@@ -172,10 +172,7 @@ pub(super) fn target(
     {
         spec.ssh_config = Some(resolve(context, &path));
     }
-    if takes.keys.contains(&"ring") {
-        ring(doc, &at, &mut spec);
-        master_socket(doc, &at, &mut spec);
-    }
+    haproxy_keys(doc, &at, &mut spec);
     if takes.keys.contains(&"log")
         && let Some((path, _)) = doc.text(&at, "log")
     {

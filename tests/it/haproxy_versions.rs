@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use warroom::lab;
-use warroom::model::{ProxySample, ServerState};
+use warroom::model::{ProxySample, SafeText, ServerState};
 
 use super::haproxy::{answering, look};
 
@@ -24,7 +24,7 @@ async fn every_version_is_read_by_column_name() {
         let process = sample.process.as_ref().unwrap();
         assert!(process.version.as_str().starts_with(version), "{version}: {process:?}");
         assert_eq!((process.idle, process.max_connections), (Some(1.0), Some(1000)), "{version}");
-        let level = process.level.as_ref().map(|it| it.as_str());
+        let level = process.level.as_ref().map(SafeText::as_str);
         assert_eq!(level, (version != "1.8").then_some("admin"), "{version}");
         let names: Vec<&str> = sample.backends.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["app", "open", "db"], "{version}");
@@ -111,11 +111,11 @@ async fn an_old_process_that_still_serves_is_told() {
     // A client that waits for an answer keeps the old process alive.
     let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     std::io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-    let _held = app.accept().unwrap();
+    let held = app.accept().unwrap();
     kill_process(Pid::from_raw(master.0.id().cast_signed()).unwrap(), Signal::USR2).unwrap();
     let seen = until(&|sample| sample.process.as_ref().is_some_and(|it| it.old == Some(1))).await;
     let gap = seen.missing.iter().find(|gap| gap.what.as_str() == "old processes").unwrap();
     assert!(gap.why.as_str().starts_with("1 old process still serves"), "{}", gap.why);
-    drop((client, _held));
+    drop((client, held));
     until(&|sample| sample.process.as_ref().is_some_and(|it| it.old == Some(0))).await;
 }
