@@ -24,8 +24,10 @@ const CONNECTIONS_SHARE: u32 = 500;
 /// The same while next to nothing waits: means near zero need fewer looks.
 const CALM_SHARE: u32 = 750;
 const CALM_CONNECTIONS_SHARE: u32 = 2_500;
-/// From this part of the looks in which something waits on, each look counts.
+/// From this part of the looks in which a connection waits to be accepted on, each look counts; and the
+/// same of bytes that are not read yet, which a moment's look finds wherever there is traffic.
 const BUSY: f64 = 0.02;
+const UNREAD: f64 = 0.2;
 /// The rarest.
 const SELDOM: Duration = Duration::from_secs(5);
 
@@ -82,8 +84,9 @@ struct Seen {
     listening: Cost,
     connections: Cost,
     connections_due: Option<Instant>,
-    /// Part of the recent looks in which something waited, 0 to 1.
+    /// Part of the recent looks in which something waited to be accepted, 0 to 1; and to be read.
     busy: f64,
+    unread: f64,
 }
 
 impl Seen {
@@ -95,15 +98,15 @@ impl Seen {
         let looked = Instant::now();
         self.tallies.end_listening(looked);
         self.listening.learn(looked - began);
-        let waits = if self.tallies.something_waits() { 1.0 } else { 0.0 };
-        self.busy += (waits - self.busy) / 64.0;
+        learn(&mut self.busy, self.tallies.is_queued(), 64.0);
         if self.connections_due.is_none_or(|due| looked >= due) {
             self.tallies.begin_connected();
             self.kernel.dump(Which::Connected, &mut |socket| self.tallies.connected(&socket))?;
             self.tallies.end_connected(looked);
             let now = Instant::now();
             self.connections.learn(now - looked);
-            let share = if self.busy < BUSY { CALM_CONNECTIONS_SHARE } else { CONNECTIONS_SHARE };
+            learn(&mut self.unread, self.tallies.is_unread(), 16.0);
+            let share = if self.is_calm() { CALM_CONNECTIONS_SHARE } else { CONNECTIONS_SHARE };
             self.connections_due = Some(now + self.connections.pause(share, CONNECTIONS_EVERY));
         }
         Ok(())
@@ -111,16 +114,25 @@ impl Seen {
 
     /// One part in so many of a processor that looking at the listening sockets may cost now.
     fn share(&self) -> u32 {
-        if self.busy < BUSY { CALM_SHARE } else { SHARE }
+        if self.is_calm() { CALM_SHARE } else { SHARE }
+    }
+
+    const fn is_calm(&self) -> bool {
+        self.busy < BUSY && self.unread < UNREAD
     }
 
     /// Looks for the one that has waited longest; only when something waits, since it costs more.
     fn age(&mut self) -> Result<(), Errno> {
-        if !self.tallies.something_waits() {
+        if !self.tallies.is_queued() && !self.tallies.is_unread() {
             return Ok(());
         }
         self.kernel.dump(Which::ConnectedWithAge, &mut |socket| self.tallies.aged(&socket))
     }
+}
+
+/// Smooths how often something is so over about so many looks.
+fn learn(part: &mut f64, so: bool, looks: f64) {
+    *part += (f64::from(u8::from(so)) - *part) / looks;
 }
 
 /// What a look costs, smoothed.

@@ -123,9 +123,14 @@ impl Tallies {
         self.queues.values_mut().for_each(|tally| tally.unread.end(step));
     }
 
-    /// Whether anything waits by the latest looks.
-    pub(super) fn something_waits(&self) -> bool {
-        self.queues.values().any(|tally| tally.depth.now > 0 || tally.unread.now > 0)
+    /// Whether a connection waited to be accepted at the latest look.
+    pub(super) fn is_queued(&self) -> bool {
+        self.queues.values().any(|tally| tally.depth.now > 0)
+    }
+
+    /// Whether a program had not read all it was sent at the latest look.
+    pub(super) fn is_unread(&self) -> bool {
+        self.queues.values().any(|tally| tally.unread.now > 0)
     }
 
     /// One connection with its age: what it sent and nobody has read has waited for so long.
