@@ -15,6 +15,7 @@ mod drain;
 mod judge;
 mod memory;
 mod network;
+mod pool_door;
 mod pool_wait;
 mod proxy_backends;
 mod proxy_process;
@@ -47,6 +48,7 @@ pub const DETECTORS: &[Detector] = &[
     slow_queries::detect,
     db_load::detect,
     connections::detect,
+    pool_door::detect,
     pool_wait::detect,
     replication::detect,
     replication::slots,

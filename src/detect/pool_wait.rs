@@ -46,6 +46,9 @@ fn pool_wait(view: &View<'_>, target: &Target, sample: &PoolerSample, pool: &Poo
         .used(pool.used(), Some(pool.clients_waiting as f64), None)
         .hold(Duration::from_secs(1));
     it.value = pool.used();
+    if pool.clients_waiting == 0 && pool.paused {
+        return it.says(format!("paused at the pooler, nobody waits yet: RESUME {} opens it", pool.database));
+    }
     if pool.clients_waiting == 0 {
         return it.says(free(pool));
     }
@@ -73,7 +76,13 @@ fn pool_wait(view: &View<'_>, target: &Target, sample: &PoolerSample, pool: &Poo
             ))
             .remedy(advice(format!("see whether {} takes connections, and the pooler's log", pool.server)));
     }
-    let full = format!("{wait}: all {} are taken", pool.servers_active);
+    // Few slow statements are another matter than many quick ones.
+    let pace =
+        target.pooler_rates(pool.database.as_str()).and_then(|rates| rates.query_seconds.zip(rates.queries));
+    let pace = pace.map_or_else(String::new, |(each, queries)| {
+        format!(" ({queries:.0} statements/s of {} each)", span(each))
+    });
+    let full = format!("{wait}: all {} are taken{pace}", pool.servers_active);
     let Some((database, held)) = holders(view, sample, pool) else {
         return it
             .says(full)

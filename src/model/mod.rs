@@ -58,7 +58,7 @@ pub use metrics::{METRIC_KEYS, METRIC_LABELS, METRIC_PRESETS, MetricSelector};
 pub use plan::{
     Actor, Confirm, Gentler, NextStep, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
 };
-pub use pooler::{Pool, PooledClient, PoolerSample};
+pub use pooler::{Pool, PooledClient, PooledCounters, PooledDatabase, PoolerSample};
 pub use proxy::{
     LoggedTimes, ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState, Spread, WaitTotal,
 };

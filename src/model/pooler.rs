@@ -16,10 +16,40 @@ pub struct PoolerSample {
     pub max_clients: Option<u64>,
     /// Its pools: one for each database and role.
     pub pools: Vec<Pool>,
+    /// Databases as clients name them.
+    pub databases: Vec<PooledDatabase>,
     /// Clients that hold a server connection at this moment.
     pub links: Vec<PooledClient>,
     /// What could not be read, and why.
     pub missing: Vec<Missing>,
+}
+
+/// One database that clients may name, whoever they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PooledDatabase {
+    /// As clients name it.
+    pub name: SafeText,
+    /// An operator holds it: clients wait on purpose.
+    pub paused: bool,
+    /// An operator closed it: new clients are refused.
+    pub disabled: bool,
+    /// What it did since the pooler started; `None` before its first client.
+    pub counters: Option<PooledCounters>,
+}
+
+/// What one database of a pooler did since the pooler started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PooledCounters {
+    /// Transactions ended.
+    pub transactions: u64,
+    /// Statements ended.
+    pub queries: u64,
+    /// Microseconds that servers worked on statements.
+    pub query_micros: u64,
+    /// Microseconds that clients waited for a connection, counted when they have it.
+    pub wait_micros: u64,
 }
 
 /// The server connections of one database and role.

@@ -12,8 +12,8 @@ mod target;
 pub use counter::{grown, per_second, share};
 pub use noticed::noticed;
 pub use rates::{
-    AppRates, CacheRates, CommandRate, CpuShares, DatabaseRates, DiskRate, HostRates, PressureShares,
-    ProxyRates, QueueRates, Rates, RowRates,
+    AppRates, CacheRates, CommandRate, CpuShares, DatabaseRates, DiskRate, HostRates, PoolerRates,
+    PressureShares, ProxyRates, QueueRates, Rates, RowRates,
 };
 pub use ring::Ring;
 pub use series::{Metric, Series};

@@ -256,6 +256,15 @@ impl Target {
         }
     }
 
+    /// Rates of one database since the previous answer, if they are a pooler's.
+    #[must_use]
+    pub fn pooler_rates(&self, database: &str) -> Option<&super::PoolerRates> {
+        match &self.rates {
+            Some(Rates::Pooler(rows)) => rows.get(database),
+            _ => None,
+        }
+    }
+
     /// Rates since the previous answer, if they are a cache's.
     #[must_use]
     pub const fn cache_rates(&self) -> Option<&super::CacheRates> {

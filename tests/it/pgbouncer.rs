@@ -36,11 +36,11 @@ impl Pooler {
         let text = format!(
             "[databases]\nshop = host=127.0.0.1 port={behind} dbname=app pool_size=2\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             auth_type = trust\nauth_file = {}\nstats_users = warroom\npool_mode = transaction\n\
+             auth_type = trust\nauth_file = {}\nstats_users = warroom\nadmin_users = dba\npool_mode = transaction\n\
              max_client_conn = 50\nignore_startup_parameters = extra_float_digits\n",
             users.display()
         );
-        std::fs::write(&users, "\"app\" \"\"\n\"warroom\" \"\"\n").unwrap();
+        std::fs::write(&users, "\"app\" \"\"\n\"warroom\" \"\"\n\"dba\" \"\"\n").unwrap();
         std::fs::write(&config, text).unwrap();
         for file in [&config, &users] {
             std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
@@ -239,4 +239,73 @@ async fn pools_are_read_by_a_stats_user_and_what_is_lacking_is_said() {
         TargetSpec::new(TargetId::parse("pool").unwrap(), "pgbouncer").with_url(&server.url("warroom"));
     let lines = doctor(&database).await;
     assert!(lines[0].what.as_str().contains("is no PgBouncer"), "{lines:?}");
+}
+
+/// Says one word of an operator's at the console.
+async fn say(pooler: &Pooler, word: &'static str) {
+    let options: sqlx::postgres::PgConnectOptions = pooler.url("dba", "pgbouncer").parse().unwrap();
+    let options = options.extra_float_digits(None);
+    let mut console = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::raw_sql(word).execute(&mut console).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_operator_closed_is_told_as_closed_and_what_was_done_is_counted() {
+    let server = server(&[]);
+    let pooler = Pooler::start(&server);
+    let mut polled = source(&pooler.spec("warroom"));
+    let counted = async |polled: &mut Box<dyn Source>| {
+        let reading = reading(polled).await;
+        let database = sample(&reading).databases.iter().find(|one| one.name.as_str() == "shop").unwrap();
+        database.counters.unwrap_or_default()
+    };
+    assert_eq!(counted(&mut polled).await.queries, 0);
+    for _ in 0..5 {
+        pooler.wants().await.unwrap();
+    }
+    let began = tokio::time::Instant::now();
+    loop {
+        let now = counted(&mut polled).await;
+        if now.queries >= 5 && now.transactions >= 5 && now.query_micros > 0 {
+            break;
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(30), "{now:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+
+    let mut watcher = Watcher::on(&pooler.config(&server));
+    say(&pooler, "disable shop").await;
+    let refused = PgConnection::connect(&pooler.url("app", "shop")).await;
+    assert!(refused.is_err());
+    watcher
+        .until("a disabled database", |judgement| {
+            judgement.findings.iter().any(|finding| {
+                finding.rule == "pool_door"
+                    && finding.target.as_str() == "pool/shop"
+                    && finding.says.contains("shop is disabled at the pooler")
+                    && finding.remedy.as_ref().is_some_and(|it| it.says.contains("ENABLE shop"))
+            })
+        })
+        .await;
+    say(&pooler, "enable shop").await;
+    say(&pooler, "pause shop").await;
+    let calm = |judgement: &warroom::detect::Judgement, words: &str| {
+        judgement.findings.iter().all(|finding| finding.target.as_str() != "pool/shop")
+            && judgement
+                .resources
+                .iter()
+                .any(|it| it.target.as_str() == "pool/shop" && it.says.contains(words))
+    };
+    watcher.until("a paused database", |judgement| calm(judgement, "shop is paused at the pooler")).await;
+    let waiting = pooler.wants();
+    watcher
+        .until("a client of a paused pool", |judgement| {
+            judgement.findings.iter().any(|finding| {
+                finding.rule == "pool_wait" && finding.says.ends_with("for a connection: the pool is paused")
+            })
+        })
+        .await;
+    say(&pooler, "resume shop").await;
+    waiting.await.unwrap();
+    watcher.until("an open database", |judgement| calm(judgement, "shop is open")).await;
 }

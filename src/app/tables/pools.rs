@@ -15,6 +15,9 @@ const COLUMNS: &[Column] = &[
     col("OF", 5, true, 1),
     col("FREE", 5, true, 2),
     col("CLIENTS", 7, true, 2),
+    col("QUERIES", 8, true, 2),
+    col("EACH", 8, true, 2),
+    col("WAITED", 8, true, 3),
     col("MODE", 11, false, 3),
     col("SERVER", 0, false, 1),
 ];
@@ -27,8 +30,14 @@ pub(super) fn pools(app: &App) -> Draft {
         for pool in &sample.pools {
             let id = target.info.id.row(pool.name.as_str());
             let worst = severity(app, &[Resource::PostgresConnections], &id);
-            let server =
-                if pool.paused { format!("paused, {}", pool.server) } else { pool.server.to_string() };
+            let database = sample.databases.iter().find(|one| one.name == pool.database);
+            let disabled = database.is_some_and(|one| one.disabled);
+            let server = match (pool.paused, disabled) {
+                (true, _) => format!("paused, {}", pool.server),
+                (_, true) => format!("disabled, {}", pool.server),
+                _ => pool.server.to_string(),
+            };
+            let rates = target.pooler_rates(pool.database.as_str());
             draft.rows.push(row(
                 RowKey::Target(id.clone()),
                 worst,
@@ -40,12 +49,22 @@ pub(super) fn pools(app: &App) -> Draft {
                     Cell::maybe(pool.size, Cell::Count),
                     Cell::Count(pool.servers_idle),
                     Cell::Count(pool.clients_active),
+                    Cell::maybe(rates.and_then(|rates| rates.queries), Cell::Rate),
+                    Cell::maybe(rates.and_then(|rates| rates.query_seconds), Cell::Seconds),
+                    Cell::maybe(rates.and_then(|rates| rates.waited), |it| {
+                        Cell::text(&format!("{it:.1} s/s"))
+                    }),
                     Cell::Text(pool.mode.clone()),
                     Cell::text(&server),
                 ],
             ));
         }
-        said.push(format!("{}: {} clients, {}", target.info.id, sample.clients, polled(target, now)));
+        let closed = sample.databases.iter().filter(|one| one.disabled || one.paused);
+        let closed: Vec<String> = closed
+            .map(|one| format!(", {} {}", one.name, if one.disabled { "disabled" } else { "paused" }))
+            .collect();
+        let closed = closed.concat();
+        said.push(format!("{}: {} clients{closed}, {}", target.info.id, sample.clients, polled(target, now)));
     }
     for (target, why) in silent(app, POOLERS) {
         let mut cells = vec![Cell::None; COLUMNS.len()];

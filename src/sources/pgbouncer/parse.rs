@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Missing, Pool, PooledClient, PoolerSample, SafeText};
+use crate::model::{Missing, Pool, PooledClient, PooledCounters, PooledDatabase, PoolerSample, SafeText};
 
 /// Its own console, which is no pool.
 const CONSOLE: &str = "pgbouncer";
@@ -90,6 +90,26 @@ pub(super) fn pools(pools: &Shown, databases: &Shown) -> Vec<Pool> {
     pools.lines().filter(|line| line.text("database") != CONSOLE).map(pool).collect()
 }
 
+/// Databases by `SHOW DATABASES`, with what `SHOW STATS` counts of them.
+pub(super) fn databases(databases: &Shown, stats: &Shown) -> Vec<PooledDatabase> {
+    let counted: HashMap<&str, Line<'_>> = stats.lines().map(|line| (line.text("database"), line)).collect();
+    let counters = |line: &Line<'_>| {
+        Some(PooledCounters {
+            transactions: line.number("total_xact_count")?,
+            queries: line.number("total_query_count")?,
+            query_micros: line.number("total_query_time")?,
+            wait_micros: line.number("total_wait_time")?,
+        })
+    };
+    let database = |line: Line<'_>| PooledDatabase {
+        name: SafeText::new(line.text("name")),
+        paused: line.number("paused") == Some(1),
+        disabled: line.number("disabled") == Some(1),
+        counters: counted.get(line.text("name")).and_then(counters),
+    };
+    databases.lines().filter(|line| line.text("name") != CONSOLE).map(database).collect()
+}
+
 /// Who holds which server process: `SHOW SERVERS` points at the rows of `SHOW CLIENTS`.
 pub(super) fn links(servers: &Shown, clients: &Shown) -> Vec<PooledClient> {
     let by_address: HashMap<&str, Line<'_>> = clients.lines().map(|line| (line.text("ptr"), line)).collect();
@@ -113,14 +133,27 @@ pub(super) fn links(servers: &Shown, clients: &Shown) -> Vec<PooledClient> {
 }
 
 /// A sample without its links.
-pub(super) fn sample(version: &SafeText, max_clients: Option<u64>, pools: Vec<Pool>) -> PoolerSample {
+pub(super) fn sample(
+    version: &SafeText,
+    max_clients: Option<u64>,
+    pools: Vec<Pool>,
+    databases: Vec<PooledDatabase>,
+) -> PoolerSample {
     let clients = pools.iter().map(|pool| pool.clients_active + pool.clients_waiting).sum();
     let missing = if pools.iter().any(|pool| pool.size.is_none()) {
         vec![Missing::new("pool sizes", "the console does not tell them for every database")]
     } else {
         Vec::new()
     };
-    PoolerSample { version: version.clone(), clients, max_clients, pools, links: Vec::new(), missing }
+    PoolerSample {
+        version: version.clone(),
+        clients,
+        max_clients,
+        pools,
+        databases,
+        links: Vec::new(),
+        missing,
+    }
 }
 
 #[cfg(test)]
@@ -148,8 +181,24 @@ mod tests {
         assert_eq!((told[0].name.as_str(), told[0].clients_waiting, told[0].size), ("app.web", 5, Some(2)));
         assert!((told[0].longest_wait - 1.924_932).abs() < 1e-9);
         assert_eq!((told[0].used(), told[0].server.as_str()), (Some(1.0), "10.0.0.5:5432/shop"));
-        let told = sample(&"PgBouncer 1.18.0".into(), Some(100), told);
+        let told = sample(&"PgBouncer 1.18.0".into(), Some(100), told, Vec::new());
         assert_eq!((told.clients, told.missing.len()), (7, 0));
+    }
+
+    #[test]
+    fn a_database_is_told_with_what_was_done_in_it() {
+        let told = databases(
+            &shown("name,paused,disabled", &["app,1,0", "old,0,1", "pgbouncer,0,0"]),
+            &shown(
+                "database,total_xact_count,total_query_count,total_query_time,total_wait_time",
+                &["app,4,9,1500,2500000"],
+            ),
+        );
+        assert_eq!(told.len(), 2);
+        assert!(told[0].paused && !told[0].disabled && told[1].disabled);
+        let counters = told[0].counters.expect("told");
+        assert_eq!((counters.queries, counters.wait_micros), (9, 2_500_000));
+        assert_eq!(told[1].counters, None);
     }
 
     #[test]

@@ -56,7 +56,9 @@ impl Session {
     pub(super) async fn sample(&mut self) -> Result<PoolerSample, PollError> {
         let pools = self.console.show("show pools").await?;
         let databases = self.console.show("show databases").await?;
-        let mut sample = parse::sample(&self.version, self.max_clients, parse::pools(&pools, &databases));
+        let stats = self.console.show("show stats").await?;
+        let (pools, databases) = (parse::pools(&pools, &databases), parse::databases(&databases, &stats));
+        let mut sample = parse::sample(&self.version, self.max_clients, pools, databases);
         if sample.clients > LISTED {
             let why = format!("{} clients are too many to list at every poll", sample.clients);
             sample.missing.push(Missing::new("pooled clients", &why));

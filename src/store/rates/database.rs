@@ -18,7 +18,7 @@ pub struct DatabaseRates {
     pub hit_ratio: Option<f64>,
     /// Temporary files written a second.
     pub temp_files: Option<f64>,
-    /// Logins a second; told from 14.
+    /// Logins a second; before 14 those that were seen, at least.
     pub logins: Option<f64>,
     /// Sessions lost a second: broken off, killed or failed; told from 14.
     pub lost: Option<f64>,
@@ -50,7 +50,7 @@ impl DatabaseRates {
             temp_bytes: per_second(before.temp_bytes, now.temp_bytes, seconds),
             hit_ratio: hit.zip(read).and_then(|(hit, read)| share(hit as f64, (hit + read) as f64)),
             temp_files: per_second(before.temp_files, now.temp_files, seconds),
-            logins: rate(|totals| totals.sessions),
+            logins: rate(|totals| totals.sessions).or_else(|| rate(|totals| totals.sessions_seen)),
             lost: rate(|totals| totals.sessions_lost),
             wal_bytes: rate(|totals| totals.wal_bytes),
             checkpoints_requested: before

@@ -4,6 +4,7 @@ mod app_server;
 mod cache;
 mod database;
 mod host;
+mod pooler;
 mod proxy;
 mod queue;
 
@@ -13,6 +14,7 @@ pub use app_server::AppRates;
 pub use cache::{CacheRates, CommandRate};
 pub use database::DatabaseRates;
 pub use host::{CpuShares, DiskRate, HostRates, PressureShares};
+pub use pooler::PoolerRates;
 pub use proxy::ProxyRates;
 pub use queue::QueueRates;
 
@@ -34,6 +36,8 @@ pub enum Rates {
     Queue(RowRates<QueueRates>),
     /// Of an app server.
     App(AppRates),
+    /// Of each database that a pooler leads to.
+    Pooler(RowRates<PoolerRates>),
     /// Of each backend (`app`) and of each server behind it (`app/web1`).
     Proxy(RowRates<ProxyRates>),
 }
@@ -82,6 +86,7 @@ pub(super) fn between(before: &Sample, now: &Sample, seconds: f64) -> Option<Rat
         (Sample::Cache(a), Sample::Cache(b)) => CacheRates::between(a, b, seconds).map(Rates::Cache),
         (Sample::Queue(a), Sample::Queue(b)) => Some(Rates::Queue(queue::between(a, b, seconds))),
         (Sample::App(a), Sample::App(b)) => AppRates::between(a, b, seconds).map(Rates::App),
+        (Sample::Pooler(a), Sample::Pooler(b)) => Some(Rates::Pooler(pooler::between(a, b, seconds))),
         (Sample::Proxy(a), Sample::Proxy(b)) => proxy::between(a, b, seconds).map(Rates::Proxy),
         _ => None,
     }
@@ -90,7 +95,7 @@ pub(super) fn between(before: &Sample, now: &Sample, seconds: f64) -> Option<Rat
 /// Hands out the work done a second of a target and of its rows.
 pub(super) fn throughput(target: &TargetId, rates: &Rates, mut each: impl FnMut(&TargetId, Option<f64>)) {
     match rates {
-        Rates::Host(_) => {}
+        Rates::Host(_) | Rates::Pooler(_) => {}
         Rates::Database(rates) => each(target, rates.transactions),
         Rates::App(rates) => each(target, rates.requests),
         Rates::Cache(rates) => each(target, rates.commands),
