@@ -29,6 +29,7 @@ mod postgres;
 mod postgres_actions;
 mod postgres_detect;
 mod postgres_explain;
+mod postgres_explain_ways;
 mod postgres_kept;
 mod postgres_look;
 mod postgres_prepared;

@@ -8,8 +8,9 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 use warroom::actions::{Action as _, PostgresActions};
 use warroom::config::TargetSpec;
+use warroom::explain::explain;
 use warroom::lab::postgres::{Postgres, Settings, start_with};
-use warroom::model::{DatabaseSample, OutcomeKind, Severity};
+use warroom::model::{DatabaseSample, DoctorLine, ExplainAsk, ExplainOf, OutcomeKind, Severity};
 use warroom::sources::KINDS;
 
 use crate::postgres::{Client, accounts, backend, poll, poll_until, source, spec, waiters};
@@ -83,6 +84,24 @@ async fn on(version: u32) {
     let kind = KINDS.iter().find(|kind| kind.name == "postgres").unwrap();
     let lines = (kind.doctor)(&spec).await;
     assert!(lines.iter().all(|line| line.ok == Severity::Ok), "{lines:?}");
+
+    // What it says of explaining is so, and so is the statement that mends it.
+    let explains = lines.iter().find(|line| line.what.as_str().starts_with("explains ")).unwrap();
+    assert!(explains.what.as_str().contains("tables and views of database app"), "{explains:?}");
+    let ask = ExplainAsk {
+        target: spec.id.clone(),
+        of: ExplainOf::Text { text: "select * from public.accounts".into(), database: None },
+        search_path: None,
+    };
+    let refusal = explain(&spec, &ask).await.unwrap_err();
+    assert!(refusal.says.as_str().contains("permission denied"), "{refusal}");
+    let mend = explains.mend.clone().unwrap();
+    assert_eq!(mend.as_str().contains("pg_read_all_data"), version >= 14, "{mend}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(mend.to_string())).execute(&mut admin).await.unwrap();
+    explain(&spec, &ask).await.unwrap();
+    let lines = (kind.doctor)(&spec).await;
+    let reads_any = |line: &DoctorLine| line.what.as_str().starts_with("explains what reads any table");
+    assert!(lines.iter().any(reads_any), "{lines:?}");
 }
 
 /// What is read less often is there too, while every table is locked against everybody.
@@ -93,6 +112,7 @@ async fn slower_parts(server: &Postgres, spec: &TargetSpec, version: u32) {
     let first = timeout(Duration::from_secs(2), poll(&mut source)).await.expect("held up").unwrap();
     let totals = first.totals.unwrap();
     assert_eq!(totals.sessions.is_some(), version >= 14);
+    assert_eq!(totals.sessions_seen.is_some(), version < 14);
     assert!(totals.wal_bytes.is_some() && totals.checkpoints_timed.is_some(), "{totals:?}");
     let frozen = first.upkeep.frozen.as_ref().unwrap();
     assert!((0.0..0.01).contains(&frozen.used()), "{frozen:?}");

@@ -99,6 +99,7 @@ fn rights(row: &PgRow) -> Result<Vec<DoctorLine>, sqlx::Error> {
              create extension if not exists pg_stat_statements",
         )),
     }
+    lines.push(explains(row, &role)?);
     if !row.try_get::<bool, _>(7)? {
         lines.push(DoctorLine::lacking(
             Severity::Critical,
@@ -107,4 +108,24 @@ fn rights(row: &PgRow) -> Result<Vec<DoctorLine>, sqlx::Error> {
         ));
     }
     Ok(lines)
+}
+
+/// Whether the planner may look at what applications read: a plan needs the rights of its statement.
+fn explains(row: &PgRow, role: &str) -> Result<DoctorLine, sqlx::Error> {
+    let (all, readable): (i64, i64) = (row.try_get(11)?, row.try_get(12)?);
+    let (has_role, grants): (bool, Option<String>) = (row.try_get(13)?, row.try_get(14)?);
+    let database: String = row.try_get(15)?;
+    if all == readable {
+        return Ok(DoctorLine::fine(&format!(
+            "explains what reads any table or view of database {database} ({all}); what writes only as a member \
+             of its role"
+        )));
+    }
+    let what = format!(
+        "explains what reads {readable} of {all} tables and views of database {database}: a plan needs the rights \
+         of its statement"
+    );
+    let mend =
+        if has_role { format!("grant pg_read_all_data to {role}") } else { grants.unwrap_or_default() };
+    Ok(DoctorLine::lacking(Severity::Ok, &what, &mend))
 }
