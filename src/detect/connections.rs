@@ -10,6 +10,9 @@ use crate::model::{
 };
 use crate::store::Target;
 
+/// Logins a second that are worth a word.
+const CHURN: f64 = 5.0;
+
 /// Judges every database, and every one that refuses us for want of a slot.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
     let mut all: Vec<_> =
@@ -57,7 +60,17 @@ fn judge(view: &View<'_>, target: &Target, sample: &DatabaseSample) -> Assessmen
         0 => String::new(),
         some => format!(", {some} idle in transaction (longest {})", span(oldest)),
     };
-    it.says(format!("{taken}: {most} by {name}{idle_words}"))
+    let starting = match clients.iter().filter(|one| one.state == BackendState::Starting).count() {
+        0 => String::new(),
+        some => format!(", {some} still authenticating"),
+    };
+    // Sessions that come and go are another matter than sessions that stay.
+    let logins = target
+        .database_rates()
+        .and_then(|rates| rates.logins)
+        .filter(|logins| *logins >= CHURN)
+        .map_or_else(String::new, |logins| format!(", {logins:.0} logins/s"));
+    it.says(format!("{taken}: {most} by {name}{idle_words}{starting}{logins}"))
         .culprit(Culprit::Sessions {
             name: SafeText::new(&name),
             count: u32::try_from(most).unwrap_or(u32::MAX),

@@ -245,6 +245,9 @@ pub struct DatabaseTotals {
     pub conflicts: u64,
     /// Logins; told from 14.
     pub sessions: Option<u64>,
+    /// Sessions that were seen to begin since this watch began, where the server does not count logins:
+    /// at least so many.
+    pub sessions_seen: Option<u64>,
     /// Sessions that ended otherwise than by their client's wish; told from 14.
     pub sessions_lost: Option<u64>,
     /// Bytes of log written; `None` on a standby before 14.

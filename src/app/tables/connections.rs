@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use super::draft::{Draft, col, row, severity};
 use crate::app::{App, Cell, Column, RowKey};
-use crate::model::{BackendState, Resource, Severity};
+use crate::model::words::{many, span};
+use crate::model::{Backend, BackendState, DatabaseSample, Resource, Sample, Severity};
+use crate::store::Target;
+
+/// Addresses told of one row, those with most sessions.
+const TOLD: usize = 8;
 
 const COLUMNS: &[Column] = &[
     col("APPLICATION", 16, false, 0),
@@ -16,11 +21,13 @@ const COLUMNS: &[Column] = &[
     col("IDLE", 6, true, 2),
     col("IN TX", 6, true, 1),
     col("WAITING", 7, true, 3),
+    col("FROM", 15, false, 3),
     col("ON", 0, false, 4),
 ];
 
 #[derive(Default)]
-struct Held {
+struct Held<'a> {
+    from: BTreeMap<&'a str, u64>,
     all: u64,
     active: u64,
     idle: u64,
@@ -35,11 +42,12 @@ pub(super) fn connections(app: &App) -> Draft {
     for (target, sample) in app.shown().store.databases(now) {
         let id = &target.info.id;
         let limit = sample.max_connections.saturating_sub(sample.reserved_connections);
-        let mut groups: BTreeMap<(String, String, String), Held> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, String, String), Held<'_>> = BTreeMap::new();
         for backend in sample.backends.iter().filter(|backend| backend.is_client()) {
-            let key = (backend.family().to_owned(), backend.user.to_string(), backend.database.to_string());
+            let key = (family(backend).to_owned(), backend.user.to_string(), backend.database.to_string());
             let held = groups.entry(key).or_default();
             held.all += 1;
+            *held.from.entry(address(backend)).or_default() += 1;
             held.waiting += u64::from(backend.waits_for_lock());
             match backend.state {
                 BackendState::Active | BackendState::Fastpath => held.active += 1,
@@ -51,14 +59,14 @@ pub(super) fn connections(app: &App) -> Draft {
             }
         }
         let used: u64 = groups.values().map(|held| held.all).sum();
-        said.push(format!("{id}: {used} of {limit} usable connections"));
+        said.push(format!("{id}: {used} of {limit} usable connections{}", churn(target, sample)));
         let judged = severity(app, &[Resource::PostgresConnections], id);
         let mut groups: Vec<_> = groups.into_iter().collect();
         groups.sort_by_key(|(_, held)| std::cmp::Reverse(held.all));
         for ((application, user, database), held) in groups {
             // The limit is everybody's; it is shown against who holds most of it.
             let worst = if held.all * 3 >= used { judged } else { Severity::Ok };
-            let key = RowKey::Named(id.clone(), format!("{application} {user} {database}"));
+            let key = RowKey::Named(id.clone(), name(&application, &user, &database));
             draft.rows.push(row(
                 key,
                 worst,
@@ -72,6 +80,10 @@ pub(super) fn connections(app: &App) -> Draft {
                     Cell::Count(held.idle),
                     Cell::Count(held.in_transaction),
                     Cell::Count(held.waiting),
+                    Cell::text(&match held.from.first_key_value() {
+                        Some((one, _)) if held.from.len() == 1 => (*one).to_owned(),
+                        _ => many(held.from.len() as u64, "address", "addresses"),
+                    }),
                     Cell::text(id.as_str()),
                 ],
             ));
@@ -79,4 +91,86 @@ pub(super) fn connections(app: &App) -> Draft {
     }
     draft.summary = said.join("   ");
     draft
+}
+
+fn name(application: &str, user: &str, database: &str) -> String {
+    format!("{application} {user} {database}")
+}
+
+/// The kind of process; of one that has not said who it is, just that.
+fn family(backend: &Backend) -> &str {
+    if backend.state == BackendState::Starting { "(authenticating)" } else { backend.family() }
+}
+
+fn address(backend: &Backend) -> &str {
+    if backend.client.is_empty() { "local socket" } else { backend.client.as_str() }
+}
+
+/// How fast sessions come and are lost, and who is still at the door; nothing where that is little.
+fn churn(target: &Target, sample: &DatabaseSample) -> String {
+    let rates = target.database_rates();
+    let logins = rates.and_then(|rates| rates.logins).filter(|logins| *logins >= 0.5);
+    let lost = rates.and_then(|rates| rates.lost).filter(|lost| *lost >= 0.5);
+    let starting = sample.backends.iter().filter(|one| one.state == BackendState::Starting).count();
+    let least = if sample.version >= 140_000 { "" } else { "at least " };
+    let says = [
+        logins.map(|logins| format!(", {least}{logins:.0} logins/s")),
+        lost.map(|lost| format!(", {lost:.0} lost/s")),
+        (starting > 0).then(|| format!(", {starting} authenticating")),
+    ];
+    says.into_iter().flatten().collect()
+}
+
+/// What has no column of the sessions that one row counts: where they come from, and the oldest of a kind.
+pub(super) fn holders(target: &Target, row: &str) -> Vec<(String, Cell)> {
+    let Some(Sample::Database(sample)) = target.sample.as_ref().map(|sample| &sample.it) else {
+        return Vec::new();
+    };
+    let ours: Vec<&Backend> = sample
+        .backends
+        .iter()
+        .filter(|one| one.is_client())
+        .filter(|one| name(family(one), one.user.as_str(), one.database.as_str()) == row)
+        .collect();
+    let mut lines = Vec::new();
+    let mut add = |label: &str, text: &str| lines.push((label.to_owned(), Cell::text(text)));
+    let mut from: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
+    for one in &ours {
+        let [all, active, in_transaction] = from.entry(address(one)).or_default();
+        *all += 1;
+        *active += u64::from(one.state == BackendState::Active);
+        *in_transaction += u64::from(idle_in_transaction(one));
+    }
+    let mut from: Vec<_> = from.into_iter().collect();
+    from.sort_by_key(|(_, [all, ..])| std::cmp::Reverse(*all));
+    for (address, [all, active, in_transaction]) in from.iter().take(TOLD) {
+        let all = many(*all, "session", "sessions");
+        add("from", &format!("{address}: {all}, {active} active, {in_transaction} idle in transaction"));
+    }
+    if from.len() > TOLD {
+        add("from", &format!("{} more addresses", from.len() - TOLD));
+    }
+    let oldest = |of: &dyn Fn(&Backend) -> bool| {
+        ours.iter()
+            .filter(|one| of(one))
+            .filter_map(|one| one.state_age.map(|age| (age, one)))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(age, one)| format!("pid {}, {} ({})", one.key.pid, span(age), one.application_name))
+    };
+    if let Some(text) = oldest(&idle_in_transaction) {
+        add("longest idle in transaction", &text);
+    }
+    if let Some(text) = oldest(&|one| one.state == BackendState::Idle) {
+        add("longest idle", &text);
+    }
+    let newest =
+        ours.iter().map(|one| sample.server_time.seconds_since(one.key.started).max(0.0)).reduce(f64::min);
+    if let Some(age) = newest {
+        add("newest session", &format!("{} old{}", span(age), churn(target, sample)));
+    }
+    lines
+}
+
+fn idle_in_transaction(one: &Backend) -> bool {
+    matches!(one.state, BackendState::IdleInTransaction | BackendState::IdleInTransactionAborted)
 }

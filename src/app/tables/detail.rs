@@ -1,7 +1,7 @@
 //! All that is known of one row.
 
 use super::draft::{draft, polled, why_silent};
-use super::session_page;
+use super::{connections, session_page};
 use crate::app::{App, Cell, RowKey, Tab};
 use crate::model::{BackendKey, Sample, TargetId};
 use crate::store::Target;
@@ -32,6 +32,9 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
             }
         }
         RowKey::Named(id, name) if tab == Tab::Findings => lines.extend(finding(app, id, name)),
+        RowKey::Named(id, name) if tab == Tab::Connections => {
+            lines.extend(target(id).map(|target| connections::holders(target, name)).unwrap_or_default());
+        }
         RowKey::Target(_) | RowKey::Named(..) | RowKey::Event(_) => {}
     }
     if let RowKey::Target(id) | RowKey::Backend(id, _) | RowKey::Named(id, _) = key

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::lanes::{Lane, Lanes, Situation};
 use super::locks::Locks;
+use super::logins::Logins;
 use super::rows;
 use super::statements::Ledger;
 use super::waits::Waits;
@@ -41,6 +42,7 @@ pub(super) struct Session {
     upkeep: Upkeep,
     waits: Waits,
     locks: Locks,
+    logins: Logins,
     replicas: Vec<Replica>,
     replay_lag: Option<f64>,
     prepared: Vec<PreparedTransaction>,
@@ -100,6 +102,7 @@ impl Session {
             upkeep: Upkeep::default(),
             waits: Waits::default(),
             locks: Locks::default(),
+            logins: Logins::default(),
             replicas: Vec::new(),
             replay_lag: None,
             prepared: Vec::new(),
@@ -129,6 +132,7 @@ impl Session {
             self.replay_lag = None;
             self.absent.clear();
         }
+        self.logins.look(&sample.backends);
         let alive = match self.slow_lanes(dial, &mut sample).await {
             Ok(()) => true,
             // The poll itself succeeded; the next one logs in again.
@@ -204,7 +208,12 @@ impl Session {
                 self.facts = rows.first().map(facts).transpose()?;
                 self.upkeep.autovacuum_workers = self.facts.as_ref().map(|facts| facts.autovacuum_workers);
             }
-            Lane::Totals => sample.totals = rows.first().map(rows::totals).transpose()?,
+            Lane::Totals => {
+                sample.totals = rows.first().map(rows::totals).transpose()?;
+                if let Some(totals) = sample.totals.as_mut().filter(|totals| totals.sessions.is_none()) {
+                    totals.sessions_seen = Some(self.logins.seen());
+                }
+            }
             Lane::Replication => {
                 self.replay_lag = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
                 self.replicas =

@@ -5,6 +5,7 @@ mod ask;
 mod doctor;
 mod lanes;
 mod locks;
+mod logins;
 mod look;
 mod rows;
 mod source;

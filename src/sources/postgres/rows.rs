@@ -61,6 +61,7 @@ pub(super) fn totals(row: &PgRow) -> Result<DatabaseTotals, Error> {
         temp_files: count(6)?,
         conflicts: count(7)?,
         sessions: maybe(8)?,
+        sessions_seen: None,
         sessions_lost: maybe(9)?,
         wal_bytes: maybe(10)?,
         checkpoints_timed: maybe(11)?,
