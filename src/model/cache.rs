@@ -71,6 +71,12 @@ pub struct CacheSample {
     pub ping_ms: Option<f64>,
     /// The namespaces the config names, with what is known of them.
     pub namespaces: Vec<NamespaceSample>,
+    /// Prefixes that the config does not name, found among a sample of the keys; greatest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<NamespaceSample>,
+    /// The largest keys met by chance, largest first: there may be larger ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub largest: Vec<LargeKey>,
     /// Saving to disk.
     pub persistence: Option<Persistence>,
     /// On a replica, its link to the master.
@@ -113,20 +119,73 @@ pub struct SlowCommand {
     pub client_name: SafeText,
 }
 
-/// What is known of one configured namespace.
+/// What is known of one namespace, from a bounded random sample of the keys: every figure is an estimate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NamespaceSample {
-    /// Its name in the config.
+    /// Its name in the config; of one that was found, its prefix.
     pub name: SafeText,
     /// Its literal prefix.
     pub prefix: SafeText,
     /// Never cleared.
     pub protected: bool,
-    /// Estimated share of all keys, 0 to 1, from a bounded random sample; `None` before the first.
+    /// Estimated share of all keys, 0 to 1; `None` before the first sample.
     pub share: Option<f64>,
     /// Keys looked at for that estimate.
     pub sampled: u64,
+    /// Estimated keys in the database that is asked.
+    pub keys: Option<u64>,
+    /// How far off that may be, 19 times of 20; 0 when every key was looked at.
+    pub keys_off: Option<u64>,
+    /// Estimated bytes of its keys and values together.
+    pub bytes: Option<f64>,
+    /// How far off that may be, 19 times of 20; `None` from too few keys.
+    pub bytes_off: Option<f64>,
+    /// Keys whose type, size and expiry were read for what follows.
+    pub looked_into: u64,
+    /// Of those, how many of each type, most first.
+    pub types: Vec<KeyType>,
+    /// Of those, the share that never expires, 0 to 1.
+    pub lasting: Option<f64>,
+    /// Seconds the others have to live.
+    pub ttl: Option<Lifetimes>,
+    /// The largest of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest: Option<LargeKey>,
+}
+
+/// Keys of one type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyType {
+    /// `string`, `hash`, as the server names it.
+    pub name: SafeText,
+    /// Keys.
+    pub keys: u64,
+}
+
+/// How long keys have to live, seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lifetimes {
+    /// The least.
+    pub least: f64,
+    /// Half of them are above.
+    pub middle: f64,
+    /// The most.
+    pub most: f64,
+}
+
+/// A key that takes much memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LargeKey {
+    /// Its name, cut short.
+    pub key: SafeText,
+    /// Its type.
+    pub kind: SafeText,
+    /// Bytes, as the server estimates from a few of its elements.
+    pub bytes: u64,
 }
 
 /// Saving to disk, as the server tells.

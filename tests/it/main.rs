@@ -57,6 +57,7 @@ mod redis_clear;
 mod redis_clear_ways;
 mod redis_cluster;
 mod redis_detect;
+mod redis_keyspace;
 mod redis_sentinel;
 mod redis_versions;
 mod requests_truth;

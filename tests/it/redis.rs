@@ -33,7 +33,7 @@ pub(crate) async fn poll(source: &mut Box<dyn Source>) -> Reading {
     readings.remove(0)
 }
 
-async fn cache(source: &mut Box<dyn Source>) -> CacheSample {
+pub(crate) async fn cache(source: &mut Box<dyn Source>) -> CacheSample {
     match poll(source).await.sample {
         Ok(Sample::Cache(sample)) => *sample,
         other => panic!("no cache sample: {other:?}"),
@@ -109,8 +109,9 @@ async fn one_poll_is_one_round_trip_on_one_connection() {
         last = cache(&mut source).await;
     }
     assert_eq!(last.connections, first.connections, "the connection is kept");
-    // PING, INFO, SLOWLOG.
-    assert_eq!(last.commands - first.commands, 30);
+    // PING, INFO, SLOWLOG; and a SCAN now and then.
+    let scans = last.commands - first.commands - 30;
+    assert!((1..=3).contains(&scans), "{scans}");
 }
 
 #[tokio::test]

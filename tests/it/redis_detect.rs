@@ -92,6 +92,7 @@ fn evictions_on_a_full_cache_are_critical_and_the_greatest_open_namespace_is_off
             protected,
             share: Some(share),
             sampled: 1_000,
+            ..NamespaceSample::default()
         };
         sample.namespaces =
             vec![namespace("sess", 0.6, true), namespace("page", 0.3, false), namespace("tmp", 0.05, false)];

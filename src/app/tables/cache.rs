@@ -2,7 +2,11 @@
 
 use super::draft::{Draft, col, polled, row, severity, silent};
 use crate::app::{App, Cell, Column, RowKey};
-use crate::model::{CACHE_KINDS, CacheSample, Resource, Severity};
+use crate::model::words::{bytes, count, span};
+use crate::model::{CACHE_KINDS, CacheSample, NamespaceSample, Resource, Severity, TargetId};
+
+/// The row of a prefix that the config does not name begins so.
+pub(in crate::app) const FOUND: &str = "found ";
 
 const COLUMNS: &[Column] = &[
     col("CACHE", 14, false, 0),
@@ -72,50 +76,120 @@ pub(super) fn caches(app: &App) -> Draft {
 
 const NAMESPACES: &[Column] = &[
     col("NAMESPACE", 18, false, 0),
-    col("PREFIX", 24, false, 1),
+    col("PREFIX", 24, false, 4),
     col("SHARE", 6, true, 0),
     col("KEYS ABOUT", 10, true, 0),
-    col("SEEN", 6, true, 3),
-    col("CLEAR", 12, false, 1),
-    col("ON", 0, false, 2),
+    col("±", 6, true, 1),
+    col("MEMORY", 8, true, 0),
+    col("±", 6, true, 5),
+    col("TTL", 6, true, 2),
+    col("LASTING", 7, true, 5),
+    col("TYPES", 14, false, 3),
+    col("LARGEST", 8, true, 2),
+    col("SEEN", 6, true, 6),
+    col("CLEAR", 13, false, 1),
+    col("ON", 0, false, 3),
 ];
 
 pub(super) fn namespaces(app: &App) -> Draft {
     let mut draft = Draft {
         columns: NAMESPACES,
-        empty: "no namespace is configured: add a [[target.namespace]] with name and prefix",
+        empty: "no namespace is configured, and none was found yet",
         ..Draft::default()
     };
     let now = app.moment();
+    let nothing = NamespaceSample::default();
     // From the config, so that they stand here while the cache does not answer.
     for (id, namespace) in &app.settings.namespaces {
         let sample =
             app.shown().store.caches(now).find(|(target, _)| target.info.id == *id).map(|(_, it)| it);
         let known = sample.and_then(|it| it.namespaces.iter().find(|it| it.name.as_str() == namespace.name));
-        let share = known.and_then(|it| it.share);
-        let keys = sample.zip(share).map(|(it, share)| it.keys as f64 * share);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "an estimate, never below zero"
-        )]
-        let keys = keys.map(|keys| keys.max(0.0).round() as u64);
-        draft.rows.push(row(
-            RowKey::Named(id.clone(), namespace.name.clone()),
-            Severity::Ok,
-            vec![
-                Cell::text(&namespace.name),
-                Cell::text(&namespace.prefix),
-                Cell::maybe(share, Cell::Share),
-                Cell::maybe(keys, Cell::Count),
-                Cell::maybe(known.map(|it| it.sampled), Cell::Count),
-                Cell::text(if namespace.protected { "protected" } else { "X clears it" }),
-                Cell::text(id.as_str()),
-            ],
-        ));
+        let cells = namespace_cells(
+            [&namespace.name, &namespace.prefix, id.as_str()],
+            known.unwrap_or(&nothing),
+            if namespace.protected { "protected" } else { "X clears it" },
+        );
+        let key = RowKey::Named(id.clone(), namespace.name.clone());
+        draft.rows.push(row(key, Severity::Ok, cells));
     }
-    draft.summary = "shares are estimates from a small random sample of keys".into();
+    let mut large = Vec::new();
+    for (target, sample) in app.shown().store.caches(now) {
+        let id = &target.info.id;
+        for it in &sample.found {
+            let name = if it.prefix.is_empty() { "without prefix" } else { "found" };
+            let cells = namespace_cells([name, it.prefix.as_str(), id.as_str()], it, "not in config");
+            let key = RowKey::Named(id.clone(), format!("{FOUND}{}", it.prefix));
+            draft.rows.push(row(key, Severity::Ok, cells));
+        }
+        if let Some(it) = sample.largest.first() {
+            large.push(format!("{} on {id}, a {} of {}", it.key, it.kind, bytes(it.bytes as f64)));
+        }
+    }
+    draft.summary = "estimates from a small random sample of keys".into();
+    if !large.is_empty() {
+        draft.summary = format!("{}; largest key met: {}", draft.summary, large.join("; "));
+    }
     draft
+}
+
+fn namespace_cells([name, prefix, on]: [&str; 3], it: &NamespaceSample, clear: &str) -> Vec<Cell> {
+    let kinds: Vec<_> = it.types.iter().map(|kind| kind.name.as_str()).collect();
+    let sampled = Some(it.sampled).filter(|sampled| *sampled > 0);
+    vec![
+        Cell::text(name),
+        Cell::text(prefix),
+        Cell::maybe(it.share, Cell::Share),
+        Cell::maybe(it.keys, Cell::Count),
+        match it.keys.zip(it.keys_off) {
+            Some((0, off)) => Cell::Count(off),
+            Some((keys, off)) => Cell::Share(off as f64 / keys as f64),
+            None => Cell::None,
+        },
+        Cell::maybe(it.bytes, Cell::Bytes),
+        Cell::maybe(it.bytes.zip(it.bytes_off).filter(|it| it.0 > 0.0), |(all, off)| Cell::Share(off / all)),
+        Cell::maybe(it.ttl.map(|ttl| ttl.middle), Cell::Seconds),
+        Cell::maybe(it.lasting, Cell::Share),
+        if kinds.is_empty() { Cell::None } else { Cell::text(&kinds.join(" ")) },
+        Cell::maybe(it.largest.as_ref().map(|it| it.bytes as f64), Cell::Bytes),
+        Cell::maybe(sampled, Cell::Count),
+        Cell::text(clear),
+        Cell::text(on),
+    ]
+}
+
+/// What is known of a namespace beyond its row, label and text.
+pub(super) fn namespace_page(app: &App, id: &TargetId, name: &str) -> Vec<(String, Cell)> {
+    let caches = app.shown().store.caches(app.moment());
+    let Some((_, sample)) = caches.into_iter().find(|(target, _)| target.info.id == *id) else {
+        return Vec::new();
+    };
+    let it = match name.strip_prefix(FOUND) {
+        Some(prefix) => sample.found.iter().find(|it| it.prefix.as_str() == prefix),
+        None => sample.namespaces.iter().find(|it| it.name.as_str() == name),
+    };
+    let Some(it) = it else { return Vec::new() };
+    let mut lines = Vec::new();
+    let mut add = |label: &str, text: String| lines.push((label.to_owned(), Cell::text(&text)));
+    let kinds: Vec<_> = it.types.iter().map(|kind| format!("{} {}", count(kind.keys), kind.name)).collect();
+    if !kinds.is_empty() {
+        add("types", format!("{} of {} looked into", kinds.join(", "), count(it.looked_into)));
+    }
+    if let Some(ttl) = it.ttl {
+        let (least, middle, most) = (span(ttl.least), span(ttl.middle), span(ttl.most));
+        add("expire", format!("in {least} to {most}, half of them after {middle}"));
+    }
+    if let Some(it) = &it.largest {
+        add("largest met", format!("{}, a {} of {}", it.key, it.kind, bytes(it.bytes as f64)));
+    }
+    if name.starts_with(FOUND) && !it.prefix.is_empty() {
+        add("to clear it", format!("add to {id} in the config: {}", as_config(it.prefix.as_str())));
+    }
+    lines
+}
+
+/// What a config would have to say for a prefix that was found.
+pub(in crate::app) fn as_config(prefix: &str) -> String {
+    format!("[[target.namespace]] with a name and prefix = {prefix:?}")
 }
 
 const SLOW: &[Column] = &[

@@ -1,7 +1,7 @@
 //! All that is known of one row.
 
 use super::draft::{draft, polled, why_silent};
-use super::{connections, session_page};
+use super::{cache, connections, session_page};
 use crate::app::{App, Cell, RowKey, Tab};
 use crate::model::{BackendKey, Sample, TargetId};
 use crate::store::Target;
@@ -34,6 +34,9 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
         RowKey::Named(id, name) if tab == Tab::Findings => lines.extend(finding(app, id, name)),
         RowKey::Named(id, name) if tab == Tab::Connections => {
             lines.extend(target(id).map(|target| connections::holders(target, name)).unwrap_or_default());
+        }
+        RowKey::Named(id, name) if tab == Tab::Namespaces => {
+            lines.extend(cache::namespace_page(app, id, name));
         }
         RowKey::Target(_) | RowKey::Named(..) | RowKey::Event(_) => {}
     }

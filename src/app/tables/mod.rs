@@ -20,6 +20,7 @@ mod statements;
 mod targets;
 mod upkeep;
 
+pub(in crate::app) use cache::{FOUND, as_config};
 pub use detail::detail;
 pub use draft::{selected_row, table, words_of};
 pub use proxy::PROXIES;

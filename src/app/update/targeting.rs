@@ -1,6 +1,7 @@
 //! What an acting command would hit here, by exact identity, or why there is nothing to hit.
 
 use super::{moves, servers};
+use crate::app::tables::{FOUND, as_config};
 use crate::app::{App, Command, Place, RowKey, Tab, table};
 use crate::model::{BackendKey, Culprit, ExplainAsk, ExplainOf, Intent, Namespace, Resource, TargetId};
 
@@ -209,14 +210,22 @@ pub(super) fn marked_and_hidden(app: &App) -> usize {
 /// The namespaces that a clear could be about; not empty.
 pub(super) fn namespaces(app: &App) -> Result<Vec<(TargetId, Namespace)>, String> {
     let all = &app.settings.namespaces;
-    if all.is_empty() {
-        return Err("no namespace is configured: add a [[target.namespace]] with name and prefix".into());
-    }
     let row = match moves::tab(app) {
         Some(Tab::Namespaces | Tab::Caches) => moves::row(app),
         _ => None,
     };
+    if all.is_empty() && !matches!(&row, Some(RowKey::Named(_, name)) if name.starts_with(FOUND)) {
+        return Err("no namespace is configured: add a [[target.namespace]] with name and prefix".into());
+    }
     let meant: Vec<_> = match row {
+        Some(RowKey::Named(target, name)) if name.starts_with(FOUND) => {
+            let prefix = name.trim_start_matches(FOUND);
+            return Err(if prefix.is_empty() {
+                "keys without a prefix cannot be cleared as one".into()
+            } else {
+                format!("only what the config names is cleared: add to {target} {}", as_config(prefix))
+            });
+        }
         Some(RowKey::Named(target, name)) => {
             all.iter().filter(|(id, it)| *id == target && it.name == name).cloned().collect()
         }

@@ -3,6 +3,8 @@
 
 mod doctor;
 mod info;
+mod inside;
+mod keyspace;
 mod poll;
 mod rights;
 mod share;

@@ -8,17 +8,13 @@ use tokio::time::Instant;
 use super::super::resp::{self, Resp};
 use super::super::{BoxFuture, Source};
 use super::info::Info;
-use super::share::Shares;
+use super::keyspace::Keyspace;
 use super::slow;
 use crate::config::TargetSpec;
 use crate::model::{
     CacheSample, Missing, PollError, PollErrorKind, Reading, Sample, SlowCommand, TargetId, Timestamp,
 };
 
-/// Every so many polls a batch of keys is looked at for the namespaces' shares.
-const SHARE_EVERY: u64 = 5;
-/// Keys of such a batch: a quarter of a millisecond of the server's time.
-const SHARE_KEYS: u32 = 500;
 /// How long a slow command is news.
 const NEWS: Duration = Duration::from_secs(10);
 
@@ -35,8 +31,7 @@ pub(super) struct RedisSource {
     /// Slow commands that are still news, newest first, with when they were first seen here.
     slow: Vec<(SlowCommand, Instant)>,
     run_id: String,
-    cursor: Vec<u8>,
-    shares: Shares,
+    keyspace: Keyspace,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,6 +41,7 @@ enum Ask {
     Time,
     SlowLog,
     Scan,
+    Inside,
 }
 
 impl RedisSource {
@@ -63,8 +59,7 @@ impl RedisSource {
             next_slow: None,
             slow: Vec::new(),
             run_id: String::new(),
-            cursor: b"0".to_vec(),
-            shares: Shares::new(spec.namespaces.clone()),
+            keyspace: Keyspace::new(spec.namespaces.clone()),
         })
     }
 
@@ -75,13 +70,18 @@ impl RedisSource {
         for ask in &asked {
             self.write(*ask, &mut pipeline);
         }
+        // Several answers each: they come last.
+        self.keyspace.drop_asked();
+        if !self.is_refused(Ask::Inside) {
+            self.keyspace.ask_inside(&mut pipeline);
+        }
         let answers = self.connection.ask(&pipeline).await?;
         if self.refused_on != self.connection.opened() {
             self.refused_on = self.connection.opened();
             self.refused.clear();
         }
         let mut sample = CacheSample::default();
-        let mut clock = None;
+        let (mut clock, mut keys, single) = (None, 0, asked.len());
         for (ask, value) in asked.into_iter().zip(&answers.values) {
             if let Some((code, words)) = resp::refusal(value) {
                 self.refuse(ask, &code, &words)?;
@@ -96,38 +96,57 @@ impl RedisSource {
                     }
                     sample = info.sample();
                     clock = info.clock().or(clock);
+                    keys = info.keys(Some(self.connection.database())).0;
+                    self.is_another(&sample);
+                    self.keyspace.without_own(&mut sample);
                 }
                 Ask::Time => clock = time(value),
-                Ask::SlowLog => sample.slow = self.recent_slow(value, &sample, clock),
-                Ask::Scan => self.take_keys(value),
+                Ask::SlowLog => sample.slow = self.recent_slow(value, clock),
+                Ask::Scan => self.keyspace.take_names(value, keys),
+                Ask::Inside => {}
             }
         }
         sample.sentinel = self.connection.sentinel();
         sample.ping_ms = Some(answers.ping.as_secs_f64() * 1e3);
-        sample.namespaces = self.shares.samples();
+        let inside = answers.values.get(single..).unwrap_or_default();
+        if let Some((code, words)) = self.keyspace.take_inside(inside) {
+            self.refuse(Ask::Inside, &code, &words)?;
+        }
+        self.keyspace.tell(&mut sample);
         sample.missing = self.refused.iter().map(|(_, missing)| missing.clone()).collect();
         Ok(sample)
     }
 
     fn questions(&self) -> Vec<Ask> {
         let mut asked = vec![Ask::Info, Ask::SlowLog];
-        if self.next_slow.is_none() && !self.refused.iter().any(|(refused, _)| *refused == Ask::SlowLog) {
+        if self.next_slow.is_none() && !self.is_refused(Ask::SlowLog) {
             asked.insert(0, Ask::Time);
         }
-        if self.shares.is_wanted() && self.polls.is_multiple_of(SHARE_EVERY) {
+        if Keyspace::is_time(self.polls) {
             asked.push(Ask::Scan);
         }
-        asked.retain(|ask| !self.refused.iter().any(|(refused, _)| refused == ask));
+        asked.retain(|ask| !self.is_refused(*ask));
         asked
+    }
+
+    fn is_refused(&self, ask: Ask) -> bool {
+        self.refused.iter().any(|(refused, _)| *refused == ask)
     }
 
     fn write(&self, ask: Ask, pipeline: &mut Pipeline) {
         match ask {
-            Ask::Info => pipeline.cmd("INFO").arg("all"),
-            Ask::Time => pipeline.cmd("TIME"),
-            Ask::SlowLog => pipeline.cmd("SLOWLOG").arg("GET").arg(32),
-            Ask::Scan => pipeline.cmd("SCAN").arg(&self.cursor).arg("COUNT").arg(SHARE_KEYS),
-        };
+            Ask::Info => {
+                pipeline.cmd("INFO").arg("all");
+            }
+            Ask::Time => {
+                pipeline.cmd("TIME");
+            }
+            Ask::SlowLog => {
+                pipeline.cmd("SLOWLOG").arg("GET").arg(32);
+            }
+            Ask::Scan => self.keyspace.ask_names(pipeline),
+            Ask::Inside => {}
+        }
     }
 
     /// Remembers a refusal, so that it is not asked again on this connection.
@@ -143,6 +162,9 @@ impl RedisSource {
             Ask::Time => return Ok(()),
             Ask::SlowLog => ("slow log", "ACL SETUSER <user> +slowlog|get"),
             Ask::Scan => ("shares of the namespaces", "ACL SETUSER <user> +scan"),
+            Ask::Inside => {
+                ("types, sizes and expiry of keys", "ACL SETUSER <user> +type +pttl +memory|usage")
+            }
         };
         let why = match code {
             "NOPERM" => format!("refused ({code} {words}); mend: {rule}"),
@@ -153,19 +175,18 @@ impl RedisSource {
         Ok(())
     }
 
-    /// The entries of the last moments, newest first.
-    fn recent_slow(
-        &mut self,
-        value: &Value,
-        sample: &CacheSample,
-        clock: Option<Timestamp>,
-    ) -> Vec<SlowCommand> {
+    /// Forgets what was learnt of another server, or of this one before it was started again.
+    fn is_another(&mut self, sample: &CacheSample) {
         if self.run_id != sample.run_id.as_str() {
             sample.run_id.as_str().clone_into(&mut self.run_id);
             self.next_slow = None;
-            self.shares.forget();
+            self.keyspace.forget();
             self.slow.clear();
         }
+    }
+
+    /// The entries of the last moments, newest first.
+    fn recent_slow(&mut self, value: &Value, clock: Option<Timestamp>) -> Vec<SlowCommand> {
         let entries: Vec<_> = resp::list(value).iter().filter_map(slow::entry).collect();
         let expected = self.next_slow;
         let next = entries.iter().map(|entry| entry.id.saturating_add(1)).max();
@@ -180,14 +201,6 @@ impl RedisSource {
         let kept = self.slow.drain(..).filter(|(_, seen)| now.duration_since(*seen) < NEWS);
         self.slow = fresh.chain(kept).take(128).collect();
         self.slow.iter().map(|(entry, _)| entry.clone()).collect()
-    }
-
-    fn take_keys(&mut self, value: &Value) {
-        let [cursor, keys] = resp::list(value) else { return };
-        if let Some(cursor) = resp::bytes(cursor) {
-            self.cursor = cursor.to_vec();
-        }
-        self.shares.add(resp::list(keys).iter().filter_map(resp::bytes));
     }
 }
 

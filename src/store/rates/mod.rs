@@ -53,6 +53,7 @@ pub(super) fn counters_only(sample: &Sample) -> Option<Sample> {
         Sample::Cache(it) => {
             let mut kept = it.clone();
             kept.slow = Vec::new();
+            (kept.namespaces, kept.found, kept.largest) = (Vec::new(), Vec::new(), Vec::new());
             Some(Sample::Cache(kept))
         }
         other => Some(other.clone()),

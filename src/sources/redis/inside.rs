@@ -1,0 +1,182 @@
+//! What the keys of a sample are like: type, size and time to live of a few of them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use redis::{Pipeline, Value};
+
+use super::super::resp;
+use super::share::SURE;
+use crate::model::{KeyType, LargeKey, Lifetimes, NamespaceSample, SafeText};
+
+/// Keys looked into by one poll: some hundred microseconds of the server's time.
+const FEW: usize = 10;
+/// Questions asked of each.
+pub(super) const QUESTIONS: usize = 3;
+/// Keys remembered.
+const KEPT: usize = 1_000;
+/// Elements of a value that its size is estimated from.
+const ELEMENTS: u32 = 5;
+/// Large keys told of.
+const LARGE: usize = 5;
+/// Keys a mean size needs for its error to be told.
+const ENOUGH: usize = 5;
+/// Characters shown of a key.
+const SHOWN: usize = 80;
+
+/// One key that was looked into.
+struct Look {
+    key: Vec<u8>,
+    kind: SafeText,
+    /// Seconds it has to live; `None` for ever.
+    ttl: Option<f64>,
+    bytes: u64,
+}
+
+/// The keys looked into lately.
+#[derive(Default)]
+pub(super) struct Inside {
+    wanted: VecDeque<Vec<u8>>,
+    looks: VecDeque<Look>,
+    /// Largest first.
+    large: Vec<Look>,
+    turn: usize,
+    /// Lookups of ours that the server counts among its hits and misses.
+    own: (u64, u64),
+}
+
+impl Inside {
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// These are looked into next.
+    pub(super) fn want(&mut self, keys: impl Iterator<Item = Vec<u8>>) {
+        self.wanted = keys.collect();
+    }
+
+    /// The keys of this poll; one of the large ones among them, for it may be gone.
+    pub(super) fn next(&mut self) -> Vec<Vec<u8>> {
+        let mut names: Vec<_> = self.wanted.drain(..self.wanted.len().min(FEW)).collect();
+        self.turn += 1;
+        names.extend(self.large.get(self.turn % LARGE).map(|it| it.key.clone()));
+        names
+    }
+
+    /// The questions about a key. None of them counts as a use of it.
+    pub(super) fn ask(pipeline: &mut Pipeline, key: &[u8]) {
+        pipeline.cmd("TYPE").arg(key);
+        pipeline.cmd("PTTL").arg(key);
+        pipeline.cmd("MEMORY").arg("USAGE").arg(key).arg("SAMPLES").arg(ELEMENTS);
+    }
+
+    /// The answers about a key; the first refusal, if there is one.
+    pub(super) fn take(&mut self, key: &[u8], answers: &[Value]) -> Option<(String, String)> {
+        if let Some(refusal) = answers.iter().find_map(resp::refusal) {
+            return Some(refusal);
+        }
+        let [kind, ttl, bytes] = answers else { return None };
+        self.large.retain(|it| it.key != key);
+        let (kind, ttl) = (resp::text(kind).unwrap_or_default(), resp::whole(ttl).unwrap_or(-2));
+        // Gone in between, by itself or otherwise.
+        let gone = [kind == "none", ttl == -2].into_iter().filter(|gone| *gone).count() as u64;
+        self.own.0 += 2 - gone;
+        self.own.1 += gone;
+        let bytes = resp::count(bytes).filter(|_| gone == 0)?;
+        let ttl = (ttl >= 0).then_some(ttl as f64 / 1e3);
+        let look = || Look { key: key.to_vec(), kind: SafeText::new(&kind), ttl, bytes };
+        self.large.push(look());
+        self.large.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.key.cmp(&b.key)));
+        self.large.truncate(LARGE);
+        self.looks.push_back(look());
+        if self.looks.len() > KEPT {
+            self.looks.pop_front();
+        }
+        None
+    }
+
+    /// Hits and misses that are our own.
+    pub(super) const fn own(&self) -> (u64, u64) {
+        self.own
+    }
+
+    /// The server counts anew.
+    pub(super) const fn count_anew(&mut self) {
+        self.own = (0, 0);
+    }
+
+    /// Adds what the keys that `mine` picks are like.
+    pub(super) fn tell(&self, sample: &mut NamespaceSample, mine: impl Fn(&[u8]) -> bool) {
+        let looks: Vec<_> = self.looks.iter().filter(|it| mine(&it.key)).collect();
+        sample.looked_into = looks.len() as u64;
+        let Some(largest) = looks.iter().max_by_key(|it| it.bytes) else { return };
+        sample.largest = Some(largest.told());
+        let mut types: BTreeMap<&SafeText, u64> = BTreeMap::new();
+        for it in &looks {
+            *types.entry(&it.kind).or_default() += 1;
+        }
+        sample.types = types.into_iter().map(|(name, keys)| KeyType { name: name.clone(), keys }).collect();
+        sample.types.sort_by_key(|it| std::cmp::Reverse(it.keys));
+        let mut lives: Vec<_> = looks.iter().filter_map(|it| it.ttl).collect();
+        lives.sort_unstable_by(f64::total_cmp);
+        sample.lasting = Some(1.0 - lives.len() as f64 / looks.len() as f64);
+        sample.ttl = lives.first().zip(lives.last()).map(|(least, most)| Lifetimes {
+            least: *least,
+            middle: lives[lives.len() / 2],
+            most: *most,
+        });
+        let Some((keys, keys_off)) = sample.keys.zip(sample.keys_off) else { return };
+        let (n, keys, keys_off) = (looks.len() as f64, keys as f64, keys_off as f64);
+        let mean = looks.iter().map(|it| it.bytes as f64).sum::<f64>() / n;
+        sample.bytes = Some(mean * keys);
+        if looks.len() >= ENOUGH {
+            let spread = looks.iter().map(|it| (it.bytes as f64 - mean).powi(2)).sum::<f64>() / (n - 1.0);
+            let of_mean = keys * SURE * (spread / n).sqrt();
+            sample.bytes_off = Some((mean * keys_off).hypot(of_mean));
+        }
+    }
+
+    /// The largest keys met.
+    pub(super) fn largest(&self) -> Vec<LargeKey> {
+        self.large.iter().map(Look::told).collect()
+    }
+}
+
+impl Look {
+    fn told(&self) -> LargeKey {
+        let name = String::from_utf8_lossy(&self.key);
+        let mut shown: String = name.chars().take(SHOWN).collect();
+        if shown.len() < name.len() {
+            shown.push('…');
+        }
+        LargeKey { key: SafeText::new(&shown), kind: self.kind.clone(), bytes: self.bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(kind: &str, ttl: i64, bytes: Value) -> [Value; QUESTIONS] {
+        [Value::SimpleString(kind.into()), Value::Int(ttl), bytes]
+    }
+
+    #[test]
+    fn a_namespace_is_told_from_its_own_keys_and_one_that_is_gone_is_no_large_key() {
+        let mut inside = Inside::default();
+        for n in 0..8 {
+            let key = format!("a:{n}").into_bytes();
+            assert_eq!(inside.take(&key, &answers("string", 60_000 * n, Value::Int(100))), None);
+        }
+        assert_eq!(inside.take(b"b:1", &answers("hash", -1, Value::Int(5_000_000))), None);
+        let mut sample =
+            NamespaceSample { keys: Some(1_000), keys_off: Some(50), ..NamespaceSample::default() };
+        inside.tell(&mut sample, |key| key.starts_with(b"a:"));
+        assert_eq!((sample.looked_into, sample.lasting), (8, Some(0.0)));
+        assert_eq!(sample.ttl, Some(Lifetimes { least: 0.0, middle: 240.0, most: 420.0 }));
+        assert_eq!((sample.bytes, sample.bytes_off), (Some(100_000.0), Some(5_000.0)));
+        assert_eq!(inside.largest()[0].key.as_str(), "b:1");
+        assert_eq!(inside.take(b"b:1", &answers("none", -2, Value::Nil)), None);
+        assert_eq!(inside.largest()[0].bytes, 100);
+        assert_eq!(inside.own(), (18, 2));
+    }
+}
