@@ -13,12 +13,14 @@ mod rollback_prepared;
 mod server_look;
 mod set_server;
 mod terminate_backend;
+mod varnish_health;
 
 pub use action::{Action, ProgressSink, StopFlag};
 pub use clear_namespace::RedisActions;
 pub use plan_id::plan_id;
 pub use postgres_actions::PostgresActions;
 pub use set_server::HaproxyActions;
+pub use varnish_health::VarnishActions;
 
 use crate::config::TargetSpec;
 
@@ -30,4 +32,5 @@ pub const ACTIONS: &[(&str, MakeAction)] = &[
     ("postgres", |spec| Ok(Box::new(PostgresActions::new(spec)))),
     ("redis", |spec| Ok(Box::new(RedisActions::new(spec)))),
     ("haproxy", |spec| Ok(Box::new(HaproxyActions::new(spec)))),
+    ("varnish", |spec| Ok(Box::new(VarnishActions::new(spec)?))),
 ];

@@ -84,7 +84,7 @@ impl Standing {
         let drained = self.status.starts_with("DRAIN");
         let out = self.status.starts_with("MAINT");
         match to {
-            ServerChange::Ready => !drained && !out,
+            ServerChange::Ready | ServerChange::Healthy => !drained && !out,
             ServerChange::Drain => drained,
             ServerChange::Maintenance => out,
             ServerChange::Weight(weight) => self.weight == weight,

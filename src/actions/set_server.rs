@@ -103,6 +103,11 @@ impl HaproxyActions {
         if !(legal(backend) && legal(server)) {
             return Err(Refusal::refused("that is no name HAProxy gives to a backend or a server"));
         }
+        if *to == ServerChange::Healthy {
+            return Err(Refusal::refused(
+                "HAProxy's checks are not overruled: bring the server back with --ready",
+            ));
+        }
         if matches!(to, ServerChange::Weight(weight) if *weight > 256) {
             return Err(Refusal::refused("a weight lies between 0 and 256"));
         }
@@ -137,7 +142,7 @@ impl HaproxyActions {
                 .push(SafeText::new("its health checks stop; those that hold its cookie are sent elsewhere"));
         }
         let verb = match to {
-            ServerChange::Ready => "bring it back".to_owned(),
+            ServerChange::Ready | ServerChange::Healthy => "bring it back".to_owned(),
             ServerChange::Drain => "drain it".to_owned(),
             ServerChange::Maintenance => "take it out".to_owned(),
             ServerChange::Weight(weight) => format!("give it weight {weight}"),
@@ -245,7 +250,7 @@ fn legal(name: &str) -> bool {
 
 fn command(backend: &str, server: &str, to: ServerChange) -> String {
     match to {
-        ServerChange::Ready => format!("set server {backend}/{server} state ready"),
+        ServerChange::Ready | ServerChange::Healthy => format!("set server {backend}/{server} state ready"),
         ServerChange::Drain => format!("set server {backend}/{server} state drain"),
         ServerChange::Maintenance => format!("set server {backend}/{server} state maint"),
         ServerChange::Weight(weight) => format!("set server {backend}/{server} weight {weight}"),
@@ -258,7 +263,7 @@ const fn takes_out(to: ServerChange) -> bool {
 
 fn done(to: ServerChange) -> String {
     match to {
-        ServerChange::Ready => "back".into(),
+        ServerChange::Ready | ServerChange::Healthy => "back".into(),
         ServerChange::Drain => "drained".into(),
         ServerChange::Maintenance => "taken out".into(),
         ServerChange::Weight(weight) => format!("at weight {weight}"),
@@ -267,7 +272,7 @@ fn done(to: ServerChange) -> String {
 
 fn heading(to: ServerChange) -> String {
     match to {
-        ServerChange::Ready => "Bring back".into(),
+        ServerChange::Ready | ServerChange::Healthy => "Bring back".into(),
         ServerChange::Drain => "Drain".into(),
         ServerChange::Maintenance => "Take out".into(),
         ServerChange::Weight(weight) => format!("Give weight {weight} to"),
@@ -276,7 +281,9 @@ fn heading(to: ServerChange) -> String {
 
 const fn then(to: ServerChange) -> &'static str {
     match to {
-        ServerChange::Ready => "it gets its share of new requests again, once its checks succeed",
+        ServerChange::Ready | ServerChange::Healthy => {
+            "it gets its share of new requests again, once its checks succeed"
+        }
         ServerChange::Drain => "no new requests, but from those that hold its cookie; checks go on",
         ServerChange::Maintenance => "nothing any more; what runs on it may finish",
         ServerChange::Weight(0) => "no new requests, but from those that hold its cookie",

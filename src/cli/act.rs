@@ -110,6 +110,7 @@ pub(super) fn server(global: &Global, args: &ServerArgs) -> Result<End, Fail> {
         (true, ..) => ServerChange::Ready,
         (_, true, _) => ServerChange::Drain,
         (.., Some(weight)) => ServerChange::Weight(weight),
+        (.., None) if args.healthy => ServerChange::Healthy,
         (.., None) => ServerChange::Maintenance,
     };
     let intent = match args.server.split_once('/') {

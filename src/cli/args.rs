@@ -235,11 +235,12 @@ pub struct ExplainArgs {
 
 /// `server`.
 #[derive(Clone, Debug, Args)]
-#[command(group = ArgGroup::new("to").required(true).args(["ready", "drain", "maint", "weight"]))]
+#[expect(clippy::struct_excessive_bools, reason = "flags, of which clap lets only one be given")]
+#[command(group = ArgGroup::new("to").required(true).args(["ready", "drain", "maint", "healthy", "weight"]))]
 pub struct ServerArgs {
     /// The server, as BACKEND/SERVER
     pub server: String,
-    /// The HAProxy; its url must lead to a runtime socket of level admin
+    /// The HAProxy, its url a runtime socket of level admin; or the Varnish, its management within reach
     #[arg(long, value_name = "T", value_parser = target)]
     pub target: TargetId,
     /// Bring it back: its share of requests, its checks
@@ -251,6 +252,9 @@ pub struct ServerArgs {
     /// Take it out, its health checks too
     #[arg(long)]
     pub maint: bool,
+    /// Take it for well, whatever its probe says (Varnish)
+    #[arg(long)]
+    pub healthy: bool,
     /// Give it this weight, 0 to 256
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=256))]
     pub weight: Option<u16>,

@@ -1,5 +1,6 @@
 //! Settings: built-in < file < environment < flag. Knows the model; every error says file, line, key and why.
 
+mod address;
 mod application;
 mod discover;
 mod document;

@@ -158,6 +158,18 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
     if let Some(log) = &target.log {
         list.add("log", quoted(&log.display().to_string()));
     }
+    let more = [
+        ("listens", target.listens.clone()),
+        ("status_path", target.status_path.clone()),
+        ("token", target.token.as_ref().map(|_| "(hidden)".to_owned())),
+        ("instance", target.instance.clone()),
+        ("secret_file", target.secret_file.as_ref().map(|path| path.display().to_string())),
+    ];
+    for (key, value) in more {
+        if let Some(value) = value {
+            list.add(key, quoted(&value));
+        }
+    }
     if !target.queues.is_empty() {
         let queues: Vec<_> = target.queues.iter().map(|queue| quoted(queue)).collect();
         list.add("queues", format!("[{}]", queues.join(", ")));

@@ -147,6 +147,10 @@ pub struct TargetSpec {
     pub log: Option<PathBuf>,
     /// Address at which an app server listens that does not tell it: `127.0.0.1:3000`.
     pub listens: Option<String>,
+    /// Name or folder of one of several on a machine (varnish).
+    pub instance: Option<String>,
+    /// File with the secret of its management (varnish).
+    pub secret_file: Option<PathBuf>,
     /// Path of a status page (`php_fpm`).
     pub status_path: Option<String>,
     /// What a control app wants to be told before it answers (puma).
@@ -194,6 +198,8 @@ impl TargetSpec {
             schema: None,
             ssh_config: None,
             listens: None,
+            instance: None,
+            secret_file: None,
             status_path: None,
             token: None,
             group: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::address::address;
 use super::document::{Document, Section};
 use super::error::instead;
 use super::haproxy_keys::haproxy_keys;
@@ -15,21 +16,21 @@ use super::sentinel::sentinels;
 use super::statement::one_select;
 use super::thresholds_file::thresholds;
 use super::token::token;
-use super::{ApplicationPattern, Secret, TargetSpec};
+use super::{ApplicationPattern, TargetSpec};
 use crate::model::{Namespace, QUEUE_KINDS, SQL_QUEUE_KINDS, TargetId};
 
 /// What one kind takes beside the keys that every target has.
-struct Takes {
+pub(super) struct Takes {
     /// Keys of its own.
     keys: &'static [&'static str],
     /// How its URL may begin; empty when it takes none.
-    schemes: &'static [&'static str],
+    pub(super) schemes: &'static [&'static str],
     /// Whether it finds its address by itself when none is given.
-    finds_itself: bool,
+    pub(super) finds_itself: bool,
 }
 
 const COMMON: &[&str] = &["id", "kind", "every", "timeout", "thresholds"];
-const ADDRESS: &[&str] = &["url", "url_env", "url_file"];
+pub(super) const ADDRESS: &[&str] = &["url", "url_env", "url_file"];
 const POSTGRES: &[&str] = &["postgres://", "postgresql://"];
 const REDIS: &[&str] = &["redis://", "rediss://", "redis+unix:", "unix:"];
 
@@ -55,6 +56,7 @@ fn takes(kind: &str) -> Takes {
         "uwsgi" => (&[], &["tcp://", "unix:", "http://", "https://"], false),
         "puma" => (&["listens", "token_env", "token_file"], &["http://", "https://", "unix:"], false),
         "php_fpm" => (&["listens", "status_path"], &["fcgi://", "unix:", "http://", "https://"], false),
+        "varnish" => (&["instance", "secret_file"], &["tcp://"], true),
         "nginx" => (&["log"], &["http://", "https://"], false),
         "prometheus" => (&["preset", "metrics"], &["http://", "https://"], false),
         _ => (&[], &[""], false),
@@ -78,6 +80,7 @@ fn owner(key: &str) -> Option<&'static str> {
         "log" => Some("nginx"),
         "listens" => Some("app servers that do not tell where they listen: puma and php_fpm"),
         "token_env" | "token_file" => Some("puma"),
+        "instance" | "secret_file" => Some("varnish"),
         "status_path" => Some("php_fpm"),
         "group" => Some("machines: host, ssh and node_exporter"),
         "select" | "group_by" => Some("prometheus_hosts"),
@@ -177,6 +180,10 @@ pub(super) fn target(
         && let Some((path, _)) = doc.text(&at, "log")
     {
         spec.log = Some(resolve(context, &path));
+    }
+    if takes.keys.contains(&"secret_file") {
+        spec.instance = doc.text(&at, "instance").map(|(name, _)| name);
+        spec.secret_file = doc.text(&at, "secret_file").map(|(path, _)| resolve(context, &path));
     }
     for key in ["listens", "status_path"].into_iter().filter(|key| takes.keys.contains(key)) {
         if let Some((text, _)) = doc.text(&at, key) {
@@ -314,84 +321,6 @@ fn required(
         doc.fault(at, key, span, format!("is missing, such as {key} = \"{example}\""));
     }
     doc.text(at, key)
-}
-
-/// The address: written out (then it must be right), or found at run time (then a fault only breaks this target).
-fn address(
-    doc: &mut Document<'_>,
-    at: &Section<'_, '_>,
-    span: &Range<usize>,
-    takes: &Takes,
-    context: &Context<'_>,
-    spec: &mut TargetSpec,
-) {
-    let given: Vec<&str> = ADDRESS.iter().copied().filter(|key| at.has(key)).collect();
-    if given.len() > 1 {
-        let why = format!("stands beside {}; give one of url, url_env and url_file", given[1]);
-        doc.fault(at, given[0], span, why);
-        return;
-    }
-    let begin = takes.schemes.join(", ");
-    match given.first().copied() {
-        None if takes.finds_itself || at.has("sentinel") => {}
-        None => {
-            doc.fault(
-                at,
-                "url",
-                span,
-                format!("is missing (or url_env, url_file); it begins with one of {begin}"),
-            );
-        }
-        Some("url") => {
-            let Some((url, url_span)) = doc.text(at, "url") else { return };
-            match check_url(&url, takes.schemes) {
-                Ok(()) => spec.url = Some(Secret::new(&url)),
-                Err(why) => doc.fault(at, "url", &url_span, why),
-            }
-        }
-        Some("url_env") => {
-            let Some((name, _)) = doc.text(at, "url_env") else { return };
-            let found = (context.env)(&name).filter(|url| !url.is_empty());
-            let from = format!("${name} (url_env)");
-            take(spec, takes, found.ok_or_else(|| "is not set".to_owned()), &from);
-        }
-        Some(_) => {
-            let Some((path, _)) = doc.text(at, "url_file") else { return };
-            let path = resolve(context, &path);
-            let from = format!("{} (url_file)", path.display());
-            let found = std::fs::read_to_string(&path).map_err(|err| format!("cannot be read: {err}"));
-            take(spec, takes, found.map(|text| text.trim().to_owned()), &from);
-        }
-    }
-}
-
-/// Takes an address that was found at run time; what is wrong with it breaks the target, not the file.
-fn take(spec: &mut TargetSpec, takes: &Takes, found: Result<String, String>, from: &str) {
-    match found.and_then(|url| check_url(&url, takes.schemes).map(|()| url)) {
-        Ok(url) => spec.url = Some(Secret::new(&url)),
-        Err(why) => spec.broken = Some(format!("{from} {why}")),
-    }
-}
-
-/// Checks how an address begins; never repeats it, for it may hold a password.
-fn check_url(url: &str, schemes: &[&str]) -> Result<(), String> {
-    if url.is_empty() {
-        return Err("is empty".into());
-    }
-    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("holds white space or control characters; encode them as %20 and the like".into());
-    }
-    if schemes.iter().any(|scheme| url.starts_with(scheme)) {
-        return Ok(());
-    }
-    let right = schemes.join(", ");
-    let shown: String = url.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '+').collect();
-    match url.strip_prefix(shown.as_str()) {
-        Some(rest) if rest.starts_with("://") => {
-            Err(format!("begins with {shown}://; it must be one of {right}"))
-        }
-        _ => Err(format!("has no scheme; it must begin with one of {right}")),
-    }
 }
 
 /// A path of the file: `~/` is the home folder, a relative one begins at the file's folder.

@@ -30,7 +30,7 @@ fn takes(server: &ProxyServer) -> bool {
 
 /// Why this proxy cannot be told by a key.
 fn why_not(target: &Target) -> Option<String> {
-    if target.info.kind != "haproxy" {
+    if !matches!(target.info.kind.as_str(), "haproxy" | "varnish") {
         return Some(format!("by hand: no key changes {}", target.info.kind));
     }
     let sample = target.sample.as_deref().map(|sample| &sample.it);
@@ -41,8 +41,9 @@ fn why_not(target: &Target) -> Option<String> {
     match process.and_then(|process| process.level.as_ref()) {
         Some(level) if level.as_str() == "admin" => None,
         Some(level) => Some(format!("no key: the socket's level is {level}, not admin")),
+        None if target.info.kind == "varnish" => Some("no key: its management does not answer".into()),
         // Before 1.9 a socket does not tell its level.
-        None if !target.info.endpoint.starts_with("http") => None,
+        None if ["unix:", "tcp:"].iter().any(|door| target.info.endpoint.starts_with(door)) => None,
         None => Some("no key: the statistics page can only be read".into()),
     }
 }

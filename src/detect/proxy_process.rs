@@ -22,13 +22,14 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
             _ => None,
         });
         let dropped = process.dropped.zip(before).map_or(0, |(now, before)| now.saturating_sub(before));
-        judge(it, process, dropped)
+        let room = if target.info.kind == "varnish" { "thread_pool_max" } else { "worker_connections" };
+        judge(it, process, dropped, room)
     })
     .collect()
 }
 
-/// `dropped` counts the connections lost over the window.
-fn judge(it: Assessment, process: &ProxyProcess, dropped: u64) -> Option<Assessment> {
+/// `dropped` counts the connections lost over the window; `room` is the setting that gives more.
+fn judge(it: Assessment, process: &ProxyProcess, dropped: u64, room: &str) -> Option<Assessment> {
     let most = process.max_connections.filter(|most| *most > 0);
     let taken = most.map(|most| process.connections as f64 / most as f64);
     if taken.is_none() && process.idle.is_none() && process.dropped.is_none() {
@@ -49,6 +50,16 @@ fn judge(it: Assessment, process: &ProxyProcess, dropped: u64) -> Option<Assessm
         let beyond = if full > Severity::Ok { "; beyond them new ones wait unseen" } else { "" };
         says.push(format!("{} of {most} connections{beyond}", process.connections));
     }
+    let threads = process.threads.zip(process.max_threads.filter(|most| *most > 0));
+    let threads_used = threads.map(|(there, most)| there as f64 / most as f64);
+    // Threads come and go with the load; only at their very limit do requests wait for them.
+    let out_of_threads = by([threads_used.is_some_and(|used| used >= 1.0), false]);
+    if let Some((there, most)) = threads {
+        says.push(format!("{there} of {most} worker threads"));
+        if out_of_threads > Severity::Ok {
+            says.rotate_right(1);
+        }
+    }
     if let Some(idle) = process.idle {
         let busy = (1.0 - idle) * 100.0;
         says.push(format!("the proxy's threads are {busy:.0} % busy"));
@@ -63,10 +74,11 @@ fn judge(it: Assessment, process: &ProxyProcess, dropped: u64) -> Option<Assessm
     }
     let lost = if dropped > 0 { Severity::Critical } else { Severity::Ok };
     if dropped > 0 {
-        says.insert(0, format!("{dropped} connections dropped for want of room (worker_connections)"));
+        says.insert(0, format!("{dropped} connections dropped for want of room ({room})"));
     }
-    let used = [taken, process.idle.map(|idle| 1.0 - idle)].into_iter().flatten().reduce(f64::max);
-    let it = it.at_least(full.max(busy).max(lost)).hold(Duration::from_secs(5)).used(
+    let used =
+        [taken, process.idle.map(|idle| 1.0 - idle), threads_used].into_iter().flatten().reduce(f64::max);
+    let it = it.at_least(full.max(busy).max(lost).max(out_of_threads)).hold(Duration::from_secs(5)).used(
         used,
         None,
         process.dropped.map(|_| dropped),
@@ -85,7 +97,7 @@ mod tests {
             let id = TargetId::parse("edge").expect("legal");
             let it = Assessment::new("proxy_full", Resource::ProxyBackends, id);
             let process = ProxyProcess { idle, connections, max_connections, ..ProxyProcess::default() };
-            judge(it, &process, 0).map(|it| (it.entered, it.says))
+            judge(it, &process, 0, "maxconn").map(|it| (it.entered, it.says))
         };
         assert_eq!(judged(3, None, None), None);
         let (severity, says) = judged(960, Some(1000), Some(0.5)).expect("judged");

@@ -9,9 +9,13 @@ mod postgres_activity;
 mod postgres_error;
 mod redis_door;
 mod sentinel;
+mod varnish;
+mod varnish_list;
 
 pub use haproxy_csv::{Row as HaproxyRow, Table as HaproxyTable};
 pub use haproxy_door::{HaproxyDoor, MOST as HAPROXY_MOST, ask_master as ask_haproxy_master};
 pub use postgres::PostgresDial;
 pub use postgres_activity::{Activity as PostgresActivity, text as postgres_text, time as postgres_time};
 pub use redis_door::RedisDoor;
+pub use varnish::VarnishDial;
+pub use varnish_list::VarnishBackend;

@@ -73,6 +73,8 @@ pub enum ServerChange {
     Drain,
     /// Taken out, its checks too.
     Maintenance,
+    /// Taken for well, whatever its checks say.
+    Healthy,
     /// This weight, 0 to 256.
     Weight(u16),
 }
@@ -85,6 +87,7 @@ impl ServerChange {
             Self::Ready => "--ready".into(),
             Self::Drain => "--drain".into(),
             Self::Maintenance => "--maint".into(),
+            Self::Healthy => "--healthy".into(),
             Self::Weight(weight) => format!("--weight {weight}"),
         }
     }

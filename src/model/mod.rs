@@ -60,7 +60,8 @@ pub use plan::{
 };
 pub use pooler::{Pool, PooledClient, PooledCounters, PooledDatabase, PoolerSample};
 pub use proxy::{
-    LoggedTimes, ProxyBackend, ProxyProcess, ProxySample, ProxyServer, ServerState, Spread, WaitTotal,
+    LoggedTimes, ProxyBackend, ProxyCache, ProxyProcess, ProxySample, ProxyServer, ServerState, Spread,
+    WaitTotal,
 };
 pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SQL_QUEUE_KINDS, SharedCounts};
 pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};

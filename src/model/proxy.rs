@@ -12,6 +12,8 @@ pub struct ProxySample {
     pub process: Option<ProxyProcess>,
     /// Its backends.
     pub backends: Vec<ProxyBackend>,
+    /// What it answers from memory, where it is a cache as well.
+    pub cache: Option<ProxyCache>,
     /// What could not be read, and why.
     pub missing: Vec<Missing>,
 }
@@ -38,6 +40,28 @@ pub struct ProxyProcess {
     pub max_connections: Option<u64>,
     /// Connections it took and had to drop for want of room, ever; where it tells.
     pub dropped: Option<u64>,
+    /// Threads that work on requests or are ready to.
+    pub threads: Option<u64>,
+    /// Threads it may have at most.
+    pub max_threads: Option<u64>,
+}
+
+/// What a proxy answers from memory. Counters are cumulative since the start of its process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProxyCache {
+    /// Requests answered from memory.
+    pub hits: u64,
+    /// Requests that had to be fetched and might be kept.
+    pub misses: u64,
+    /// Requests that are never kept.
+    pub passes: u64,
+    /// Objects kept now.
+    pub objects: u64,
+    /// Objects thrown out for want of room.
+    pub evicted: u64,
+    /// Requests that wait now for another's fetch of the same object.
+    pub parked: u64,
 }
 
 /// One pool of servers.

@@ -39,6 +39,7 @@ mod sql_queue;
 mod ssh;
 mod unix_queue;
 mod uwsgi;
+mod varnish;
 mod web_page;
 
 pub use postgres::look_at_session;
@@ -77,6 +78,7 @@ pub const KINDS: &[Kind] = &[
     rabbitmq::KIND,
     haproxy::KIND,
     nginx::KIND,
+    varnish::KIND,
     uwsgi::KIND,
     puma::KIND,
     php_fpm::KIND,

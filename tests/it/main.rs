@@ -64,4 +64,5 @@ mod requests_truth;
 mod ssh;
 mod terminal;
 mod tidy;
+mod varnish;
 mod view;

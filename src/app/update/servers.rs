@@ -25,15 +25,20 @@ pub(super) fn selected(app: &App) -> Result<(TargetId, String, String), String> 
     let Some((backend, server)) = found else {
         return Err("a backend is selected: choose one of its servers below it".into());
     };
-    if target.info.kind != "haproxy" {
-        return Err(format!("{id} is of kind {}: only HAProxy can be told", target.info.kind));
+    if !matches!(target.info.kind.as_str(), "haproxy" | "varnish") {
+        return Err(format!("{id} is of kind {}: only HAProxy and Varnish can be told", target.info.kind));
     }
     match sample.process.as_ref().and_then(|process| process.level.as_ref()) {
         Some(level) if level.as_str() == "admin" => Ok((id, backend, server)),
         Some(level) => {
             Err(format!("the socket's level is {level}: `level admin` on its `stats socket` line permits it"))
         }
-        None if !target.info.endpoint.starts_with("http") => Ok((id, backend, server)),
+        None if target.info.kind == "varnish" => {
+            Err("its management does not answer: see `warroom doctor`".into())
+        }
+        None if ["unix:", "tcp:"].iter().any(|door| target.info.endpoint.starts_with(door)) => {
+            Ok((id, backend, server))
+        }
         None => {
             Err("the statistics page can only be read: let the url lead to a runtime socket of level admin"
                 .into())

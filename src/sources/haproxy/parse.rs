@@ -168,6 +168,7 @@ fn process(info: &str) -> Option<ProxyProcess> {
         connections: number("CurrConns").unwrap_or(0),
         max_connections: number("Maxconn"),
         dropped: None,
+        ..ProxyProcess::default()
     })
 }
 

@@ -131,7 +131,7 @@ impl Reading {
         }
         let backends = self.pools.iter().map(|(name, pool)| backend(name, pool, means)).collect();
         means.turn();
-        ProxySample { process: None, backends, missing }
+        ProxySample { backends, missing, ..ProxySample::default() }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct ProxyRates {
     pub connect_errors: Option<f64>,
     /// Requests tried again, a second.
     pub retries: Option<f64>,
+    /// Share of lookups answered from memory; of a whole backend only.
+    pub hit_ratio: Option<f64>,
 }
 
 /// Counters of a row: requests, 5xx, connect errors, retries.
@@ -32,7 +34,12 @@ pub(super) fn between(a: &ProxySample, b: &ProxySample, seconds: f64) -> Option<
         let Some(before) = a.backends.iter().find(|before| before.name == now.name) else { continue };
         let counters =
             |x: &crate::model::ProxyBackend| [x.requests, x.errors_5xx, x.connect_errors, x.retries];
-        rows.insert(now.name.to_string(), row(counters(before), counters(now), seconds));
+        let hit_ratio = a.cache.zip(b.cache).and_then(|(a, b)| {
+            let (hits, misses) = (grown(a.hits, b.hits)?, grown(a.misses, b.misses)?);
+            share(hits as f64, hits.saturating_add(misses) as f64)
+        });
+        let rates = row(counters(before), counters(now), seconds);
+        rows.insert(now.name.to_string(), ProxyRates { hit_ratio, ..rates });
         for server in &now.servers {
             let Some(was) = before.servers.iter().find(|was| was.name == server.name) else { continue };
             let counters =
@@ -56,5 +63,6 @@ fn row(before: Counters, now: Counters, seconds: f64) -> ProxyRates {
             .and_then(|(bad, all)| share(bad as f64, (all.max(bad)) as f64)),
         connect_errors: per_second(before[2], now[2], seconds),
         retries: per_second(before[3], now[3], seconds),
+        hit_ratio: None,
     }
 }

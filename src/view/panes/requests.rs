@@ -82,6 +82,7 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
         .plain(format!("{} 5xx", format::maybe(failed, format::share)))
         .note(wait.is_none().then(|| "wait cannot be seen".to_owned()))
         .note(backend.logged.map(|it| format!("p95 {}", format::millis(it.wait.p95_ms))))
+        .note(rates.and_then(|rates| rates.hit_ratio).map(|share| format!("{} hits", format::share(share))))
         .note(requests.map(pace))
         .note(
             backend.logged.and_then(|it| it.answer).map(|it| {

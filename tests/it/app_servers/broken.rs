@@ -1,6 +1,6 @@
 //! Servers that answer with anything but their numbers: told, bounded, and over when it is over.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
@@ -9,14 +9,18 @@ use warroom::model::PollErrorKind;
 
 use super::{look, source, spec};
 
-/// Answers every connection with the next of these, then hangs up; the last one is held open.
-fn liar(answers: Vec<Vec<u8>>) -> u16 {
+/// Answers every connection with the next of these, then hangs up; an empty one is held open. It hears the
+/// question out first, where one is asked.
+fn liar(answers: Vec<Vec<u8>>, asked: bool) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         let mut held = Vec::new();
         for answer in answers {
             let Ok((mut wire, _)) = listener.accept() else { return };
+            if asked {
+                wire.read(&mut [0; 4096]).ok();
+            }
             wire.write_all(&answer).ok();
             if answer.is_empty() {
                 held.push(wire);
@@ -42,7 +46,7 @@ async fn garbage_half_an_answer_and_an_endless_one_are_told_and_got_over() {
         b"\xff\xfe\x00".to_vec(),
         GOOD.to_vec(),
     ];
-    let mut source = source(&spec("uwsgi", &format!("tcp://127.0.0.1:{}", liar(answers))));
+    let mut source = source(&spec("uwsgi", &format!("tcp://127.0.0.1:{}", liar(answers, false))));
     for part in ["no answer of uWSGI", "speaks HTTP", "longer than 8 MB", "no answer of uWSGI"] {
         let error = look(&mut source).await.unwrap_err();
         assert!(
@@ -56,7 +60,7 @@ async fn garbage_half_an_answer_and_an_endless_one_are_told_and_got_over() {
 #[tokio::test]
 async fn one_that_hangs_in_the_middle_can_be_left_and_asked_again() {
     let mut source =
-        source(&spec("uwsgi", &format!("tcp://127.0.0.1:{}", liar(vec![Vec::new(), GOOD.to_vec()]))));
+        source(&spec("uwsgi", &format!("tcp://127.0.0.1:{}", liar(vec![Vec::new(), GOOD.to_vec()], false))));
     assert!(timeout(Duration::from_millis(300), look(&mut source)).await.is_err(), "it answered nothing");
     assert_eq!(look(&mut source).await.unwrap().capacity, 1);
 }
@@ -69,7 +73,7 @@ async fn each_kind_tells_what_is_not_its_own() {
         ("php_fpm", "fcgi", "does not speak FastCGI"),
         ("php_fpm", "http", "no status page of php-fpm"),
     ] {
-        let port = liar(vec![page.clone()]);
+        let port = liar(vec![page.clone()], true);
         let error =
             look(&mut source(&spec(kind, &format!("{scheme}://127.0.0.1:{port}")))).await.unwrap_err();
         assert!(error.says.as_str().contains(part), "{kind} {scheme}: {error}");

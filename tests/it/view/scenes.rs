@@ -202,6 +202,7 @@ impl Lab {
             ..ProxyBackend::default()
         };
         ProxySample {
+            cache: None,
             process: Some(ProxyProcess { pid: 77, uptime: t, ..ProxyProcess::default() }),
             backends: vec![backend("app", self.dials.queued, t * 210), backend("api", 0, t * 40)],
             missing: Vec::new(),
