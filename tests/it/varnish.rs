@@ -33,19 +33,19 @@ impl Web {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let at = listener.local_addr().unwrap();
         let (sick, hold) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let (ill, held) = (Arc::clone(&sick), Arc::clone(&hold));
+        let flags = (Arc::clone(&sick), Arc::clone(&hold));
         std::thread::spawn(move || {
             for wire in listener.incoming() {
                 let Ok(mut wire) = wire else { return };
-                let (ill, held) = (Arc::clone(&ill), Arc::clone(&held));
+                let (unwell, waiting) = (Arc::clone(&flags.0), Arc::clone(&flags.1));
                 std::thread::spawn(move || {
                     let mut question = [0; 4096];
                     let read = wire.read(&mut question).unwrap_or(0);
                     let probe = question[..read].starts_with(b"GET /probe");
-                    while held.load(Ordering::Relaxed) && !probe {
+                    while waiting.load(Ordering::Relaxed) && !probe {
                         std::thread::sleep(Duration::from_millis(10));
                     }
-                    let status = if ill.load(Ordering::Relaxed) { "503 No" } else { "200 OK" };
+                    let status = if unwell.load(Ordering::Relaxed) { "503 No" } else { "200 OK" };
                     let answer = format!(
                         "HTTP/1.1 {status}\r\nCache-Control: max-age=60\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
                     );
