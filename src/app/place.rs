@@ -69,7 +69,7 @@ impl Pane {
             Self::Postgres => {
                 &[Tab::Locks, Tab::Sessions, Tab::Connections, Tab::Statements, Tab::Upkeep, Tab::Pools]
             }
-            Self::Cpu | Self::Memory => &[Tab::Hosts, Tab::Filesystems, Tab::AcceptQueues],
+            Self::Cpu | Self::Memory => &[Tab::Hosts, Tab::Programs, Tab::Filesystems, Tab::AcceptQueues],
             Self::Cache => &[Tab::Caches, Tab::Namespaces, Tab::SlowCommands, Tab::CommandShares],
             Self::Queues => &[Tab::Queues],
             Self::Events => &[Tab::Events, Tab::Findings, Tab::Targets],
@@ -100,6 +100,8 @@ pub enum Tab {
     Pools,
     /// Machines.
     Hosts,
+    /// What takes the processors and the memory of a machine that is short of them.
+    Programs,
     /// File systems and disks.
     Filesystems,
     /// Cache servers.
@@ -134,6 +136,7 @@ impl Tab {
             Self::Upkeep => "Upkeep",
             Self::Pools => "Pools",
             Self::Hosts => "Hosts",
+            Self::Programs => "Programs",
             Self::Filesystems => "Disks",
             Self::Caches => "Caches",
             Self::Namespaces => "Namespaces",

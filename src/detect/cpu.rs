@@ -7,6 +7,8 @@ use crate::store::{HostRates, Target};
 
 /// From here on a share is worth naming beside the busy one.
 const WORTH_NAMING: f64 = 0.05;
+/// From this part of all processors on, a program is worth naming.
+const CULPRIT: f64 = 0.15;
 
 /// How every host stands.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
@@ -31,6 +33,13 @@ fn judge(view: &View<'_>, target: &Target, sample: &HostSample) -> Assessment {
         .says(says(rates, sample, &cpu))
 }
 
+/// `rustc ×2 takes 1.8`: the program that takes most, if it takes a good part.
+fn culprit(sample: &HostSample) -> Option<String> {
+    let program = sample.programs.iter().max_by(|a, b| a.cores.total_cmp(&b.cores))?;
+    let worth = program.cores >= f64::from(sample.cores.max(1)) * CULPRIT;
+    worth.then(|| format!("{} takes {:.1}", program.called(), program.cores))
+}
+
 fn says(rates: &HostRates, sample: &HostSample, cpu: &crate::store::CpuShares) -> String {
     let modes = [("user", cpu.user), ("system", cpu.system), ("stolen by the hypervisor", cpu.steal)];
     let named: Vec<String> = modes
@@ -40,6 +49,7 @@ fn says(rates: &HostRates, sample: &HostSample, cpu: &crate::store::CpuShares) -
         .collect();
     let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
     let mut parts = vec![format!("{:.0} % busy{named}", cpu.busy * 100.0)];
+    parts.extend(culprit(sample));
     if let Some(running) = sample.run_queue {
         parts.push(format!("{running} want {}", many(u64::from(sample.cores), "core", "cores")));
     }

@@ -18,6 +18,9 @@ const STALL_CRITICAL: f64 = 0.10;
 /// File pages read again soon after eviction, a second; with tasks stalling meanwhile it is thrash.
 const REFAULTS: f64 = 1_000.0;
 
+/// From this part of the memory on, a process is worth naming.
+const CULPRIT: f64 = 0.1;
+
 /// How every host stands.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
     view.store.hosts(view.now).map(|(target, sample)| judge(view, target, sample)).collect()
@@ -39,6 +42,11 @@ fn judge(view: &View<'_>, target: &Target, sample: &HostSample) -> Assessment {
     let (worst, signs) = window.map(signs).unwrap_or_default();
     let left = bytes(memory.available as f64);
     let mut says = format!("{:.0} % used, {left} available", used * 100.0);
+    let largest = sample.programs.iter().max_by_key(|it| it.largest);
+    if let Some(program) = largest.filter(|it| it.largest as f64 >= memory.total as f64 * CULPRIT) {
+        says =
+            format!("{says}; {} (pid {}) holds {}", program.name, program.pid, bytes(program.largest as f64));
+    }
     for sign in signs {
         says = format!("{sign}; {says}");
     }

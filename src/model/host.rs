@@ -44,6 +44,10 @@ pub struct HostSample {
     pub tcp: Option<Tcp>,
     /// Every listening TCP socket with its accept queue.
     pub listeners: Vec<Listener>,
+    /// The programs that take most of its processors and memory, busiest first; only looked at while one
+    /// of them is short.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<Program>,
     /// Seconds since boot.
     pub uptime: Option<f64>,
     /// What could not be read, and why.
@@ -62,6 +66,33 @@ pub struct FleetSample {
     pub missing: Vec<Missing>,
 }
 
+/// All processes of one name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Program {
+    /// The kernel's name of it, at most 15 bytes.
+    pub name: SafeText,
+    /// How many there are.
+    pub processes: u32,
+    /// Of these, the one that holds most memory.
+    pub pid: u32,
+    /// Processors they take together: 1.0 is one core.
+    pub cores: f64,
+    /// Memory the largest of them holds, bytes; what it shares with others included.
+    pub largest: u64,
+}
+
+impl Program {
+    /// `rustc ×2`, or with its process id when there is one.
+    #[must_use]
+    pub fn called(&self) -> String {
+        match self.processes {
+            0 | 1 => format!("{} (pid {})", self.name, self.pid),
+            some => format!("{} ×{some}", self.name),
+        }
+    }
+}
+
 /// Processor time in seconds by mode, summed over all cores since boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -76,6 +107,20 @@ pub struct CpuTimes {
     pub steal: f64,
     /// Idle.
     pub idle: f64,
+}
+
+impl CpuTimes {
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        self.user + self.system + self.steal + self.resting()
+    }
+
+    /// What nobody took.
+    #[must_use]
+    pub fn resting(&self) -> f64 {
+        self.iowait + self.idle
+    }
 }
 
 /// Memory as it stands, bytes.

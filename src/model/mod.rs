@@ -48,7 +48,7 @@ pub use fact::{At, Fact, Mark};
 pub use finding::{Culprit, Finding, Remedy, ResourceState, Severity, Verdict};
 pub use host::{
     CpuTimes, DiskIo, Filesystem, FleetSample, HostSample, Interface, Listener, MACHINE_KINDS, Memory,
-    Paging, Pressure, Tcp,
+    Paging, Pressure, Program, Tcp,
 };
 pub use identity::{SeenSession, identity_change};
 pub use ids::{BackendKey, IdError, Namespace, PlanId, TargetId};

@@ -1,7 +1,9 @@
 //! The verdict: what, where, since when, who; the chain from cause to symptoms; the key that helps.
 
-use ratatui::layout::Rect;
 use std::time::Duration;
+
+use ratatui::layout::Rect;
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::format;
 use super::ink::{Ink, cells, cut, wrap};
@@ -34,13 +36,13 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     let first = judgement.findings.first();
     let head = format!("{}:", head(verdict));
     let used = ink.put(x, area.y, width, &head, Role::of(verdict.severity)) - x + 1;
-    let says = match first {
-        Some(finding) => format!("{}{}", verdict.says, since(scene, finding)),
-        None => format!("{}{}", verdict.says, calm(scene)),
-    };
     let remedy = remedy_line(scene);
     let tall = area.height > 3;
-    let lines = says_lines(&says, width, used, if tall { 3 } else { 2 });
+    let most = if tall { 3 } else { 2 };
+    let lines = match first {
+        Some(finding) => with_since(&verdict.says, &since(scene, finding), width, used, most),
+        None => says_lines(&format!("{}{}", verdict.says, calm(scene)), width, used, most),
+    };
     let mut y = area.y;
     for (at, line) in lines.iter().enumerate() {
         let from = if at == 0 { x + used } else { x };
@@ -64,6 +66,36 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     }
 }
 
+/// The sentence and since when, over the lines. Where both are too long, the clock time goes first, then
+/// the sentence's end: since when stays.
+fn with_since(
+    says: &str,
+    (clock, rest): &(String, String),
+    width: u16,
+    used: u16,
+    most: usize,
+) -> Vec<String> {
+    let whole = |says: &str, end: &str| {
+        let lines = says_lines(&format!("{says}{end}"), width, used, most);
+        let cut = lines.last().is_some_and(|line| line.ends_with('…')) && !end.ends_with('…');
+        (!cut, lines)
+    };
+    let (fits, lines) = whole(says, &format!("{clock}{rest}"));
+    if fits {
+        return lines;
+    }
+    let mut kept: Vec<&str> = says.graphemes(true).collect();
+    let mut end = rest.clone();
+    loop {
+        let (fits, lines) = whole(&kept.concat(), &end);
+        if fits || kept.len() < 8 {
+            return lines;
+        }
+        kept.truncate(kept.len() - 4);
+        end = format!("…{rest}");
+    }
+}
+
 /// The sentence over the lines, the first of which begins behind the head.
 fn says_lines(says: &str, width: u16, used: u16, most: usize) -> Vec<String> {
     let first = usize::from(width.saturating_sub(used));
@@ -77,8 +109,8 @@ fn says_lines(says: &str, width: u16, used: u16, most: usize) -> Vec<String> {
     lines
 }
 
-/// `; since 14:01:12 (2m14s), 40 s after deploy v8.1.2`.
-fn since(scene: &Scene<'_>, finding: &Finding) -> String {
+/// `. Since 14:01:12` and ` (2m14s), 40 s after deploy v8.1.2`.
+fn since(scene: &Scene<'_>, finding: &Finding) -> (String, String) {
     let age = format::seconds(scene.now.seconds_since(finding.since));
     let deploy =
         scene.world.store.deploy_before(finding.since, AFTER_DEPLOY).map_or_else(String::new, |mark| {
@@ -92,7 +124,7 @@ fn since(scene: &Scene<'_>, finding: &Finding) -> String {
         if scene.world.acknowledged.contains(&key) { " (acknowledged)" } else { "" }
     };
     let end = if finding.says.ends_with(['.', '?', '!']) { "" } else { "." };
-    format!("{end} Since {} ({age}){deploy}{seen}", scene.clock(finding.since))
+    (format!("{end} Since {}", scene.clock(finding.since)), format!(" ({age}){deploy}{seen}"))
 }
 
 /// What is worth knowing while nothing is found: who does not answer, and the last deploy.
@@ -153,13 +185,15 @@ impl Step<'_> {
         if self.all.iter().all(|it| Some(&it.target) == home) {
             return (cells(&what) <= room).then_some(what);
         }
-        (1..=self.all.len()).rev().find_map(|shown| {
+        let named = (1..=self.all.len()).rev().find_map(|shown| {
             let names: Vec<&str> = self.all[..shown].iter().map(|it| it.target.as_str()).collect();
             let left = self.all.len() - shown;
             let more = if left > 0 { format!(" +{left}") } else { String::new() };
             let told = format!("{what} on {}{more}", names.join(", "));
             (cells(&told) <= room).then_some(told)
-        })
+        });
+        // Of one alone it is worth knowing what it is, on whomever.
+        named.or_else(|| (self.all.len() == 1 && cells(&what) <= room).then_some(what))
     }
 }
 
@@ -220,7 +254,7 @@ fn one_line(
         let home = first.map(|first| &first.target);
         let Some(says) = step.told(home, area.right().saturating_sub(x + around)) else {
             let rest: usize = all[at..].iter().map(|step| step.all.len()).sum();
-            let text = if at == 0 { format!("→ {rest} more") } else { format!("+{rest}") };
+            let text = if at == 0 { format!("{} {rest} more", step.lead) } else { format!("+{rest}") };
             x = ink.put(x, area.y, area.right().saturating_sub(x), &text, Role::Muted) + 1;
             break;
         };

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::{
-    app_servers, cache, connections, events, findings, host, locks, pools, proxy, queues, sessions,
+    app_servers, cache, connections, events, findings, host, locks, pools, programs, proxy, queues, sessions,
     statements, targets, upkeep,
 };
 use crate::app::{App, Cell, Column, Row, RowKey, Sort, Tab, Table, Viewpoint};
@@ -79,6 +79,7 @@ pub(super) fn draft(app: &App, tab: Tab) -> Draft {
         Tab::Backends => proxy::backends(app),
         Tab::AppServers => app_servers::app_servers(app),
         Tab::AcceptQueues => host::accept_queues(app),
+        Tab::Programs => programs::programs(app),
         Tab::Locks => locks::locks(app),
         Tab::Sessions => sessions::sessions(app),
         Tab::Connections => connections::connections(app),

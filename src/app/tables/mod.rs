@@ -12,6 +12,7 @@ mod fold;
 mod host;
 mod locks;
 mod pools;
+mod programs;
 mod proxy;
 mod queues;
 mod session_page;

@@ -157,6 +157,8 @@ struct Waits {
 
 /// Less is told only as part of the sum.
 const NOTHING: f64 = 0.05;
+/// The same as a part of the sum.
+const NEXT_TO_NOTHING: f64 = 0.02;
 
 impl Waits {
     fn total(&self) -> Option<f64> {
@@ -177,7 +179,10 @@ impl Waits {
         .into_iter()
         .filter_map(|(ms, place)| Some((ms?, place)))
         .collect();
-        if let [(_, place)] = places[..] {
+        // What is next to nothing beside another is part of the sum only.
+        let told: Vec<(f64, &str)> =
+            places.iter().copied().filter(|(ms, _)| *ms >= total * NEXT_TO_NOTHING).collect();
+        if let ([(_, place)], _) | (_, [(_, place)]) = (&places[..], &told[..]) {
             return format!("{} {place}", millis(total));
         }
         let each: Vec<String> = places.iter().map(|(ms, place)| format!("{} {place}", millis(*ms))).collect();

@@ -11,6 +11,7 @@ mod locks;
 mod web;
 mod worker;
 
+use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,6 +63,10 @@ impl Scene {
 /// There is no lab, no such role, or the role's servers do not answer.
 pub fn run(dir: &Path, name: &str) -> Result<(), LabError> {
     let scene = Scene { dir: dir.to_owned(), state: State::load(dir)? };
+    // Who reads that the machine is busy shall read with what. A kernel that refuses shows the program.
+    if let Ok(called) = CString::new(format!("lab-{name}")) {
+        rustix::thread::set_name(&called).ok();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

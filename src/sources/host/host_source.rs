@@ -9,6 +9,7 @@ use super::accept_queues::AcceptQueues;
 use super::doctor::doctor;
 use super::filesystems::Filesystems;
 use super::proc_files::ProcFile;
+use super::programs::Programs;
 use crate::config::TargetSpec;
 use crate::model::{HostSample, Memory, Millis, Missing, Reading, SafeText, Sample, TargetId};
 use crate::sources::proc_text as parse;
@@ -34,6 +35,7 @@ pub struct HostSource {
     buffer: Vec<u8>,
     queues: AcceptQueues,
     filesystems: Filesystems,
+    programs: Programs,
 }
 
 struct Files {
@@ -71,6 +73,7 @@ impl HostSource {
             buffer: Vec::new(),
             queues: AcceptQueues::new(),
             filesystems: Filesystems::default(),
+            programs: Programs::default(),
         }
     }
 
@@ -79,6 +82,9 @@ impl HostSource {
         let mut sample = HostSample { hostname: self.hostname.clone(), ..HostSample::default() };
         self.processor(&mut sample, &mut gaps);
         self.memory(&mut sample, &mut gaps);
+        if let Some(system) = &mut self.system {
+            self.programs.add(system, &mut sample);
+        }
         self.network(&mut sample, &mut gaps);
         self.disks(&mut sample, &mut gaps).await;
         sample.missing = gaps.0;

@@ -9,6 +9,7 @@ mod filesystems;
 mod host_source;
 mod netlink;
 mod proc_files;
+mod programs;
 mod tally;
 
 pub use host_source::{HostSource, KIND};
