@@ -11,7 +11,7 @@ use warroom::config::TargetSpec;
 use warroom::explain::explain;
 use warroom::lab::postgres::{Postgres, Settings, start_with};
 use warroom::model::{DatabaseSample, DoctorLine, ExplainAsk, ExplainOf, OutcomeKind, Severity};
-use warroom::sources::KINDS;
+use warroom::sources::{KINDS, look_at_session};
 
 use crate::postgres::{Client, accounts, backend, poll, poll_until, source, spec, waiters};
 use crate::postgres_actions::{act, cancel, pile, terminate};
@@ -26,6 +26,9 @@ pub(crate) fn programs(version: u32) -> Option<PathBuf> {
     assert_eq!(bins.len(), VERSIONS.count(), "WARROOM_TEST_PG names other versions: run scripts/test");
     bins.into_iter().nth((version - VERSIONS.start()) as usize)
 }
+
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn on(version: u32) {
     let bin_dir = programs(version);
@@ -109,7 +112,21 @@ async fn slower_parts(server: &Postgres, spec: &TargetSpec, version: u32) {
     let mut ddl = Client::new(server, "ddl").await;
     ddl.run("begin; lock table accounts in access exclusive mode").await;
     let mut source = source(spec);
-    let first = timeout(Duration::from_secs(2), poll(&mut source)).await.expect("held up").unwrap();
+    let first = timeout(PATIENCE, poll(&mut source)).await.expect("held up").unwrap();
+    // Who waited for the lock would be sent away and say what is missing.
+    for _ in 0..20 {
+        let sample = timeout(PATIENCE, poll(&mut source)).await.expect("held up").unwrap();
+        assert!(sample.missing.is_empty(), "{:?}", sample.missing);
+    }
+    let key = backend(&first, ddl.pid).key;
+    let look = timeout(PATIENCE, look_at_session(spec, key)).await.expect("held up").unwrap();
+    assert!(
+        look.no_locks.is_none() && look.locks.iter().any(|one| one.lock.on.as_str() == "accounts"),
+        "{look:?}"
+    );
+    let kind = KINDS.iter().find(|kind| kind.name == "postgres").unwrap();
+    let lines = timeout(PATIENCE, (kind.doctor)(spec)).await.expect("held up");
+    assert!(lines.iter().all(|line| line.ok == Severity::Ok), "{lines:?}");
     let totals = first.totals.unwrap();
     assert_eq!(totals.sessions.is_some(), version >= 14);
     assert_eq!(totals.sessions_seen.is_some(), version < 14);
