@@ -7,6 +7,7 @@ pub mod blocking;
 mod cache_latency;
 mod cache_memory;
 mod cause;
+mod cluster;
 mod connections;
 mod cpu;
 mod db_load;
@@ -26,6 +27,7 @@ mod queue_workers;
 mod replication;
 mod request_queue;
 mod root_blocker;
+mod sentinel;
 mod slow_queries;
 mod slow_server;
 mod steady;
@@ -56,6 +58,8 @@ pub const DETECTORS: &[Detector] = &[
     vacuum::holders,
     cache_memory::detect,
     cache_latency::detect,
+    cluster::detect,
+    sentinel::detect,
     queue_backlog::detect,
     queue_broker::detect,
     queue_workers::detect,

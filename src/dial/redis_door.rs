@@ -53,6 +53,21 @@ impl RedisDoor {
         Ok(door)
     }
 
+    /// The same user, password, database and encryption at another address, whoever guards this one; no
+    /// host means the same one.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub fn at(&self, host: &str, port: u16) -> Result<Self, PollError> {
+        let own = match self.client.get_connection_info().addr() {
+            ConnectionAddr::Tcp(own, _) | ConnectionAddr::TcpTls { host: own, .. } => own.as_str(),
+            _ => "127.0.0.1",
+        };
+        let host = if matches!(host, "" | "?") { own } else { host };
+        let (client, endpoint) = elsewhere(&self.client, host, port)?;
+        Ok(Self { client, endpoint, guard: None })
+    }
+
     /// Opens connections; to the master last named, where Sentinels name one.
     #[must_use]
     pub const fn client(&self) -> &Client {
@@ -108,8 +123,7 @@ fn elsewhere(client: &Client, host: &str, port: u16) -> Result<(Client, String),
         _ => ConnectionAddr::Tcp(host, port),
     };
     let at = addr.to_string();
-    let wrong =
-        |_| PollError::new(crate::model::PollErrorKind::Garbage, "the Sentinels' answer is no address");
+    let wrong = |_| PollError::new(crate::model::PollErrorKind::Garbage, "what was named is no address");
     Ok((Client::open(info.set_addr(addr)).map_err(wrong)?, at))
 }
 

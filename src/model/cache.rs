@@ -83,6 +83,11 @@ pub struct CacheSample {
     pub replica_link: Option<ReplicaLink>,
     /// The Sentinels that name the master, where it is reached through them.
     pub sentinel: Option<SentinelSample>,
+    /// Where it is, where somebody else told: Sentinels, or the other members of its cluster.
+    pub address: Option<SafeText>,
+    /// The cluster it is a member of. The sample then is that of all masters together, and each
+    /// of them has one of its own in a row below the target.
+    pub cluster: Option<ClusterSample>,
     /// Loading its data; commands are refused.
     pub loading: bool,
     /// What could not be read, and why.
@@ -234,4 +239,40 @@ pub struct SentinelSample {
     pub down: bool,
     /// Which did not answer, and why.
     pub silent: Vec<Missing>,
+}
+
+/// A cluster, as the member that was asked sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterSample {
+    /// `ok` or `fail`, as it says.
+    pub state: SafeText,
+    /// Slots, of 16 384, that belong to a master.
+    pub assigned: u32,
+    /// Of those, slots whose master answers the others.
+    pub served: u32,
+    /// Of those, slots whose master may be down: some do not hear it.
+    pub doubtful: u32,
+    /// Of those, slots whose master is down for all.
+    pub failed: u32,
+    /// Masters that hold slots.
+    pub shards: Vec<ShardSample>,
+}
+
+/// One master of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShardSample {
+    /// Name of its row below the target: its slots.
+    pub row: SafeText,
+    /// Host and port.
+    pub address: SafeText,
+    /// Slots it holds.
+    pub slots: u32,
+    /// Replicas that follow it.
+    pub replicas: u32,
+    /// Bytes it uses; `None` when it did not answer.
+    pub used_memory: Option<u64>,
+    /// Keys it holds; `None` when it did not answer.
+    pub keys: Option<u64>,
 }

@@ -51,6 +51,15 @@ impl Resp {
         })
     }
 
+    /// The same user, password and encryption at another address, not opened yet.
+    ///
+    /// # Errors
+    /// A fragment when it is no address.
+    pub(super) fn at(&self, host: &str, port: u16, timeout: Duration) -> Result<Self, String> {
+        let door = self.door.at(host, port).map_err(|error| error.says.to_string())?;
+        Ok(Self { door, timeout, kept: None, opened: 0, looked: None })
+    }
+
     /// How often a connection was opened: what was refused on one may be allowed on the next.
     #[must_use]
     pub(super) const fn opened(&self) -> u64 {

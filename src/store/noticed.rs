@@ -18,9 +18,11 @@ pub fn noticed(before: &Sample, now: &Sample) -> Vec<String> {
 
 fn cache(before: &CacheSample, now: &CacheSample) -> Vec<String> {
     let mut out = Vec::new();
-    let at = |sample: &CacheSample| sample.sentinel.as_ref().map(|it| it.address.clone());
-    let another = !before.run_id.is_empty() && before.run_id != now.run_id && !now.run_id.is_empty();
-    match (at(before), at(now)) {
+    // Of a cluster each master tells for itself.
+    let is_whole = before.cluster.is_some() && now.cluster.is_some();
+    let another =
+        !is_whole && !before.run_id.is_empty() && before.run_id != now.run_id && !now.run_id.is_empty();
+    match (&before.address, &now.address) {
         (Some(then), Some(here)) if then != here => {
             out.push(format!("failed over from {then}: {here} is its master now"));
         }

@@ -155,7 +155,7 @@ async fn a_refused_a_closed_and_a_babbling_server_are_told_apart() {
             let (mut stream, _) = listener.accept().unwrap();
             let mut heard = [0; 4096];
             while matches!(stream.read(&mut heard), Ok(n) if n > 0) {
-                if answer.is_empty() || stream.write_all(answer.repeat(4).as_bytes()).is_err() {
+                if answer.is_empty() || stream.write_all(answer.repeat(8).as_bytes()).is_err() {
                     break;
                 }
             }

@@ -22,15 +22,62 @@ use super::redis_clear::{act, fill, plan, size, target};
 /// First and last slot of each master.
 const SLOTS: [(i64, i64); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
 
-async fn start(number: usize) -> (Redis, MultiplexedConnection, u16) {
+/// A master, a connection to it, and the port on which it speaks with the others.
+pub(super) type Node = (Redis, MultiplexedConnection, u16);
+
+/// One of the three masters, which knows of no other yet.
+pub(super) async fn start(number: usize) -> Node {
     let bus = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let server =
-        lab::redis::start(&["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()]).unwrap();
+    let bus_port = bus.to_string();
+    let server = lab::redis::start(&[
+        "--cluster-enabled",
+        "yes",
+        "--cluster-port",
+        &bus_port,
+        "--cluster-node-timeout",
+        "5000",
+    ])
+    .unwrap();
     let mut own = client(&server.url(0)).await;
     let (first, last) = SLOTS[number];
     run(&mut own, &["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]).await;
     run(&mut own, &["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]).await;
     (server, own, bus)
+}
+
+/// Makes three masters one cluster, and waits until each of them says so.
+pub(super) async fn meet(nodes: &mut [Node]) {
+    let others: Vec<_> = nodes[1..].iter().map(|(server, _, bus)| (server.port(), *bus)).collect();
+    for (port, bus) in others {
+        let meet = ["CLUSTER", "MEET", "127.0.0.1", &port.to_string(), &bus.to_string()].map(str::to_owned);
+        run(&mut nodes[0].1, &meet.each_ref().map(String::as_str)).await;
+    }
+    let began = Instant::now();
+    for (_, own, _) in nodes.iter_mut() {
+        loop {
+            let info = run(own, &["CLUSTER", "INFO"]).await;
+            let redis::Value::BulkString(text) = &info else { panic!("{info:?}") };
+            let text = String::from_utf8_lossy(text);
+            if text.contains("cluster_state:ok") && text.contains("cluster_size:3") {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "{text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// A hash tag whose slot lies on this master.
+pub(super) async fn tag(own: &mut MultiplexedConnection, number: usize) -> u32 {
+    let (first, last) = SLOTS[number];
+    let mut tag = 0;
+    loop {
+        let slot = run(own, &["CLUSTER", "KEYSLOT", &format!("{{{tag}}}")]).await;
+        if matches!(slot, redis::Value::Int(slot) if (first..=last).contains(&slot)) {
+            return tag;
+        }
+        tag += 1;
+    }
 }
 
 #[tokio::test]
@@ -44,35 +91,9 @@ async fn every_master_of_a_cluster_is_cleared() {
     let refusal = plan(&spec, "a").await.unwrap_err();
     assert!(refusal.says.as_str().contains("slots are served"), "{refusal}");
 
-    let others: Vec<_> = nodes[1..].iter().map(|(server, _, bus)| (server.port(), *bus)).collect();
-    for (port, bus) in others {
-        let meet = ["CLUSTER", "MEET", "127.0.0.1", &port.to_string(), &bus.to_string()].map(str::to_owned);
-        run(&mut nodes[0].1, &meet.each_ref().map(String::as_str)).await;
-    }
-    let began = Instant::now();
-    for (_, own, _) in &mut nodes {
-        loop {
-            let info = run(own, &["CLUSTER", "INFO"]).await;
-            let redis::Value::BulkString(text) = &info else { panic!("{info:?}") };
-            let text = String::from_utf8_lossy(text);
-            if text.contains("cluster_state:ok") && text.contains("cluster_size:3") {
-                break;
-            }
-            assert!(began.elapsed() < Duration::from_secs(60), "{text}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
+    meet(&mut nodes).await;
     for (number, (_, own, _)) in nodes.iter_mut().enumerate() {
-        let (first, last) = SLOTS[number];
-        // A tag whose slot lies on this master.
-        let mut tag = 0;
-        loop {
-            let slot = run(own, &["CLUSTER", "KEYSLOT", &format!("{{{tag}}}")]).await;
-            if matches!(slot, redis::Value::Int(slot) if (first..=last).contains(&slot)) {
-                break;
-            }
-            tag += 1;
-        }
+        let tag = tag(own, number).await;
         fill(own, &format!("cache:a:{{{tag}}}:"), 3_000 + u32::try_from(number).unwrap()).await;
         fill(own, &format!("page:{{{tag}}}:"), 4_000).await;
         fill(own, &format!("sess:{{{tag}}}:"), 10).await;

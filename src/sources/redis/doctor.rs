@@ -80,22 +80,21 @@ fn sentinels(seen: &SentinelSample) -> Vec<DoctorLine> {
 
 /// What is set in a way that bites.
 fn settings(spec: &TargetSpec, sample: &CacheSample, is_cluster: bool) -> Vec<DoctorLine> {
+    let warn = |what: &str, mend: &str| DoctorLine::lacking(Severity::Warning, what, mend);
     let mut lines = Vec::new();
-    let mut warn = |what: &str, mend: &str| lines.push(DoctorLine::lacking(Severity::Warning, what, mend));
     if sample.max_memory.is_none() {
-        warn(
+        lines.push(warn(
             "maxmemory is not set: the kernel's OOM killer is its limit",
             "CONFIG SET maxmemory <bytes> and a maxmemory-policy, then CONFIG REWRITE",
-        );
+        ));
     }
     if is_cluster {
-        warn(
-            "a member of a cluster: only its own share of the keys is seen; a clear goes over all masters",
-            "",
-        );
+        let what =
+            "a member of a cluster: each of its masters is polled by itself, and a clear goes over all";
+        lines.push(DoctorLine::fine(what));
     }
-    if sample.role.as_str() == "slave" && !spec.namespaces.is_empty() {
-        warn("a replica: namespaces cannot be cleared here", "point the url at the master");
+    if sample.role.as_str() == "slave" && !is_cluster && !spec.namespaces.is_empty() {
+        lines.push(warn("a replica: namespaces cannot be cleared here", "point the url at the master"));
     }
     lines
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{CacheSample, CommandStat, Persistence, ReplicaLink, SafeText, Timestamp};
+use crate::model::{CacheSample, ClusterSample, CommandStat, Persistence, ReplicaLink, SafeText, Timestamp};
 
 /// INFO as fields; the lines of all sections share one space of names.
 pub(super) struct Info<'a> {
@@ -168,6 +168,7 @@ impl<'a> Info<'a> {
             command_stats: self.command_stats(),
             persistence: self.persistence(),
             replica_link: self.replica_link(),
+            cluster: self.is_cluster().then(ClusterSample::default),
             loading: self.flag("loading") || self.flag("async_loading"),
             ..CacheSample::default()
         }

@@ -6,21 +6,17 @@ use redis::{Pipeline, Value};
 use tokio::time::Instant;
 
 use super::super::resp::{self, Resp};
-use super::super::{BoxFuture, Source};
 use super::info::Info;
 use super::keyspace::Keyspace;
 use super::slow;
 use crate::config::TargetSpec;
-use crate::model::{
-    CacheSample, Missing, PollError, PollErrorKind, Reading, Sample, SlowCommand, TargetId, Timestamp,
-};
+use crate::model::{CacheSample, Missing, PollError, PollErrorKind, SlowCommand, TargetId, Timestamp};
 
 /// How long a slow command is news.
 const NEWS: Duration = Duration::from_secs(10);
 
 /// Asks one cache server.
 pub(super) struct RedisSource {
-    id: TargetId,
     connection: Resp,
     polls: u64,
     /// The connection on which the refusals below were met.
@@ -51,7 +47,6 @@ impl RedisSource {
     /// A sentence when the URL is not one of a Redis.
     pub(super) fn new(spec: &TargetSpec) -> Result<Self, String> {
         Ok(Self {
-            id: spec.id.clone(),
             connection: Resp::new(spec)?,
             polls: 0,
             refused_on: 0,
@@ -63,7 +58,32 @@ impl RedisSource {
         })
     }
 
-    async fn sample(&mut self) -> Result<CacheSample, PollError> {
+    /// The same user at another address, as a row of the same target.
+    ///
+    /// # Errors
+    /// A sentence when there is no way there.
+    pub(super) fn at(
+        &self,
+        row: TargetId,
+        host: &str,
+        port: u16,
+        patience: Duration,
+    ) -> Result<Self, String> {
+        let spec = TargetSpec::new(row, "redis");
+        let connection = self.connection.at(host, port, patience)?;
+        Ok(Self { connection, ..Self::new(&spec)? })
+    }
+
+    /// The connection it asks on.
+    pub(super) const fn connection(&mut self) -> &mut Resp {
+        &mut self.connection
+    }
+
+    /// One look.
+    ///
+    /// # Errors
+    /// As for [`Resp::ask`], or INFO is refused.
+    pub(super) async fn sample(&mut self) -> Result<CacheSample, PollError> {
         let asked = self.questions();
         self.polls += 1;
         let mut pipeline = redis::pipe();
@@ -107,6 +127,7 @@ impl RedisSource {
             }
         }
         sample.sentinel = self.connection.sentinel();
+        sample.address = sample.sentinel.as_ref().map(|it| it.address.clone());
         sample.ping_ms = Some(answers.ping.as_secs_f64() * 1e3);
         let inside = answers.values.get(single..).unwrap_or_default();
         if let Some((code, words)) = self.keyspace.take_inside(inside) {
@@ -209,14 +230,4 @@ fn time(value: &Value) -> Option<Timestamp> {
     let [seconds, micros] = resp::list(value) else { return None };
     let micros = resp::whole(seconds)?.checked_mul(1_000_000)?.checked_add(resp::whole(micros)?)?;
     Some(Timestamp::from_micros(micros))
-}
-
-impl Source for RedisSource {
-    fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async move {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|sample| Sample::Cache(Box::new(sample)));
-            vec![Reading { target: self.id.clone(), took: began.elapsed().into(), sample }]
-        })
-    }
 }

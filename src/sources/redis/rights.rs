@@ -53,15 +53,17 @@ const RIGHTS: &[Right] = &[
 ];
 /// What is asked besides where Sentinels name the master, and in a cluster.
 const ROLE: Right = right(&["ROLE"], "a master that was just demoted is not told from a new one", "+role");
+const CLUSTER: Right =
+    right(&["CLUSTER", "INFO"], "whether all slots are served stays unseen", "+cluster|info");
 const SLOTS: Right = right(
     &["CLUSTER", "SLOTS"],
-    "the other masters are not found: no namespace can be cleared",
+    "the other masters are not found, and no namespace can be cleared",
     "+cluster|slots",
 );
 
 /// What a user for watching needs, whoever it is.
 const READS: &str = "+@read +@connection -@dangerous +info +time +role +client|setname +slowlog|get +slowlog|len \
-                     +cluster|slots +acl|whoami";
+                     +cluster|info +cluster|slots +acl|whoami";
 
 /// Tries each command; what is refused is told with what is lost and what mends it, and all of it at once
 /// by one rule when there are several.
@@ -74,7 +76,7 @@ pub(super) async fn lacking(
     let open = spec.namespaces.iter().find(|it| !it.protected);
     let mut tried: Vec<&Right> = RIGHTS.iter().filter(|right| open.is_some() || !right.key).collect();
     tried.extend((!spec.sentinels.is_empty()).then_some(&ROLE));
-    tried.extend((is_cluster && open.is_some()).then_some(&SLOTS));
+    tried.extend(is_cluster.then_some([&CLUSTER, &SLOTS]).into_iter().flatten());
     let mut pipeline = redis::pipe();
     for right in &tried {
         let key = open.filter(|_| right.key).map(|open| format!("{}x", open.prefix));
