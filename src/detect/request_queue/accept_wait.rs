@@ -109,7 +109,10 @@ pub(super) fn listener<'h>(host: &'h HostSample, place: SocketAddr, proxy: &Targ
 
 /// Whether an endpoint without credentials is on this machine.
 pub(super) fn is_local(endpoint: &str) -> bool {
-    let Some((scheme, rest)) = endpoint.split_once("://") else { return endpoint.starts_with("unix:") };
+    let Some((scheme, rest)) = endpoint.split_once("://") else {
+        // A Varnish without an address is asked by its programs here.
+        return endpoint.starts_with("unix:") || endpoint == "varnish";
+    };
     let host = rest.split(['/', ';', '?']).next().unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
     scheme == "unix" || name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -172,9 +175,13 @@ mod tests {
 
     #[test]
     fn only_an_endpoint_on_this_machine_is_local() {
-        for here in
-            ["unix:/run/x.sock", "tcp://127.0.0.1:9999", "http://localhost:8404/;csv", "http://[::1]:80/x"]
-        {
+        for here in [
+            "varnish",
+            "unix:/run/x.sock",
+            "tcp://127.0.0.1:9999",
+            "http://localhost:8404/;csv",
+            "http://[::1]:80/x",
+        ] {
             assert!(is_local(here), "{here}");
         }
         for away in ["tcp://10.0.0.2:9999", "http://127.example.org/;csv", "(hidden)"] {

@@ -106,7 +106,8 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     } else if unseen.is_empty() {
         it.says(says)
     } else {
-        let more = format!("; what waits at {} cannot be seen (no maxconn there)", names(&unseen));
+        let limit = if target.info.kind == "haproxy" { "maxconn" } else { "limit" };
+        let more = format!("; what waits at {} cannot be seen (no {limit} there)", names(&unseen));
         it.says(says + &more)
     }
 }
