@@ -56,7 +56,7 @@ impl Pane {
             ],
             Self::Cpu => &[Resource::HostCpu],
             Self::Memory => &[Resource::HostMemory, Resource::HostDisk, Resource::HostNetwork],
-            Self::Cache => &[Resource::CacheMemory, Resource::CacheLatency],
+            Self::Cache => &[Resource::CacheMemory, Resource::CacheLatency, Resource::CacheService],
             Self::Queues => &[Resource::QueueBacklog],
             Self::Events => &[Resource::Heartbeat],
         }

@@ -68,6 +68,8 @@ impl Thresholds {
             Resource::CacheMemory => Limits::new(0.80, 0.95),
             // Milliseconds one command holds everybody up.
             Resource::CacheLatency => Limits::new(10.0, 100.0),
+            // Share of the connections it takes.
+            Resource::CacheService => Limits::new(0.80, 0.95),
             // Seconds the oldest job has waited.
             Resource::QueueBacklog => Limits::new(60.0, 600.0),
             // Deviations over the usual.

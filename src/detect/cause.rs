@@ -37,14 +37,15 @@ const fn rank(resource: Resource) -> u32 {
         Resource::HostNetwork => 7,
         Resource::CacheMemory => 8,
         Resource::CacheLatency => 9,
-        Resource::PostgresLoad => 10,
-        Resource::PostgresConnections => 11,
-        Resource::PostgresReplication => 12,
-        Resource::PostgresVacuum => 13,
-        Resource::RequestQueue => 14,
-        Resource::QueueBacklog => 15,
-        Resource::EndpointLatency => 16,
-        Resource::Heartbeat => 17,
+        Resource::CacheService => 10,
+        Resource::PostgresLoad => 11,
+        Resource::PostgresConnections => 12,
+        Resource::PostgresReplication => 13,
+        Resource::PostgresVacuum => 14,
+        Resource::RequestQueue => 15,
+        Resource::QueueBacklog => 16,
+        Resource::EndpointLatency => 17,
+        Resource::Heartbeat => 18,
     }
 }
 
@@ -80,6 +81,8 @@ fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
         (R::HostMemory | R::HostDisk, R::PostgresSlowQueries) => true,
         (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresLoad) => true,
         (R::HostMemory | R::HostDisk | R::HostCpu, R::CacheLatency) => true,
+        // A snapshot fails on a full disk, or for want of memory to fork.
+        (R::HostMemory | R::HostDisk, R::CacheService) => true,
         (
             R::HostMemory | R::HostDisk | R::HostNetwork,
             R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
@@ -87,9 +90,12 @@ fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
         // A busy machine answers late: it neither turns a server away nor sends the workers home.
         (R::HostCpu, R::RequestQueue | R::EndpointLatency) => true,
         (R::HostNetwork, R::TargetAnswer | R::PostgresReplication) => true,
-        (R::CacheMemory, R::CacheLatency) => same_target,
-        (R::CacheMemory | R::CacheLatency, R::PostgresLoad | R::RequestQueue | R::EndpointLatency) => true,
-        (R::CacheLatency, R::QueueBacklog) => true,
+        (R::CacheMemory, R::CacheLatency | R::CacheService) => same_target,
+        (
+            R::CacheMemory | R::CacheLatency | R::CacheService,
+            R::PostgresLoad | R::RequestQueue | R::EndpointLatency,
+        ) => true,
+        (R::CacheLatency | R::CacheService, R::QueueBacklog) => true,
         (R::ProxyBackends, R::RequestQueue) => same_target,
         // What waits behind a proxy waits because the app server has nobody left to work on it.
         (R::RequestQueue, R::RequestQueue) => cause.rule == WORKERS && symptom.rule != WORKERS,

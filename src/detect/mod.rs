@@ -4,8 +4,10 @@
 mod assessment;
 mod behind;
 pub mod blocking;
+mod cache_hits;
 mod cache_latency;
 mod cache_memory;
+mod cache_service;
 mod cause;
 mod cluster;
 mod connections;
@@ -60,6 +62,8 @@ pub const DETECTORS: &[Detector] = &[
     cache_latency::detect,
     cluster::detect,
     sentinel::detect,
+    cache_service::detect,
+    cache_hits::detect,
     queue_backlog::detect,
     queue_broker::detect,
     queue_workers::detect,

@@ -61,6 +61,20 @@ pub struct CacheSample {
     pub main_thread_cpu: Option<f64>,
     /// Writes refused for want of memory.
     pub oom_errors: Option<u64>,
+    /// Writes refused because the last saving failed.
+    pub save_errors: Option<u64>,
+    /// Bytes received and sent.
+    pub network: Option<(u64, u64)>,
+    /// Bytes of the longest answer that waited for its client of late.
+    pub output_buffer: Option<u64>,
+    /// Clients dropped because their answers piled up.
+    pub output_drops: Option<u64>,
+    /// Keys removed whose memory is not yet freed.
+    pub freeing: Option<u64>,
+    /// Share of the keys with an expiry whose time is up and that are still there, 0 to 1.
+    pub stale: Option<f64>,
+    /// How long the last fork held everybody up, milliseconds.
+    pub fork_ms: Option<f64>,
     /// Time share of each command, cumulative.
     pub command_stats: Vec<CommandStat>,
     /// Slow-log entries of the last ten seconds, newest first; an entry stays in the samples while it is news.
@@ -81,6 +95,11 @@ pub struct CacheSample {
     pub persistence: Option<Persistence>,
     /// On a replica, its link to the master.
     pub replica_link: Option<ReplicaLink>,
+    /// On a master, who follows it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<CacheReplica>,
+    /// Bytes of its writes that it keeps for a replica whose link breaks.
+    pub backlog: Option<u64>,
     /// The Sentinels that name the master, where it is reached through them.
     pub sentinel: Option<SentinelSample>,
     /// Where it is, where somebody else told: Sentinels, or the other members of its cluster.
@@ -95,7 +114,7 @@ pub struct CacheSample {
 }
 
 /// Calls and time of one command since the last reset.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CommandStat {
     /// `get`, `config|set`.
@@ -104,6 +123,12 @@ pub struct CommandStat {
     pub calls: u64,
     /// Microseconds spent.
     pub micros: u64,
+    /// Half of the calls took less, milliseconds; since the server's start or its last reset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p50_ms: Option<f64>,
+    /// 99 of 100 calls took less, milliseconds; since the server's start or its last reset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<f64>,
 }
 
 /// One entry of the slow log.
@@ -213,6 +238,22 @@ pub struct ReplicaLink {
     pub up: bool,
     /// Seconds since the master last spoke.
     pub last_io: Option<u64>,
+    /// Seconds the link is down.
+    pub down_for: Option<u64>,
+    /// It copies everything anew.
+    pub syncing: bool,
+}
+
+/// One that follows a master.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CacheReplica {
+    /// Where it listens.
+    pub address: SafeText,
+    /// `online` when it is in step, or sent the writes at least.
+    pub state: SafeText,
+    /// Bytes of writes it has not told to have.
+    pub behind: Option<u64>,
 }
 
 /// The Sentinels that watch over a master, as they answered last.

@@ -34,8 +34,8 @@ pub mod words;
 pub use app_server::{APP_KINDS, AppSample, AppSocket, AppWorker};
 pub use broker::{Broker, BrokerNode};
 pub use cache::{
-    CACHE_KINDS, CacheSample, ClusterSample, CommandStat, KeyType, LargeKey, Lifetimes, NamespaceSample,
-    Persistence, ReplicaLink, SentinelSample, ShardSample, SlowCommand,
+    CACHE_KINDS, CacheReplica, CacheSample, ClusterSample, CommandStat, KeyType, LargeKey, Lifetimes,
+    NamespaceSample, Persistence, ReplicaLink, SentinelSample, ShardSample, SlowCommand,
 };
 pub use clearing::{Clearing, Pace, Way};
 pub use database::{

@@ -53,6 +53,9 @@ pub enum Resource {
     /// A command that holds everybody up.
     #[serde(rename = "cache.latency")]
     CacheLatency,
+    /// Connections, replicas and saving of a cache, and how much it helps.
+    #[serde(rename = "cache.service")]
+    CacheService,
     /// Jobs waiting too long, or for nobody.
     #[serde(rename = "queue.backlog")]
     QueueBacklog,
@@ -66,7 +69,7 @@ pub enum Resource {
 
 impl Resource {
     /// All of them, in the order of the product's table.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::TargetAnswer,
         Self::RequestQueue,
         Self::ProxyBackends,
@@ -82,6 +85,7 @@ impl Resource {
         Self::PostgresVacuum,
         Self::CacheMemory,
         Self::CacheLatency,
+        Self::CacheService,
         Self::QueueBacklog,
         Self::EndpointLatency,
         Self::Heartbeat,
@@ -106,6 +110,7 @@ impl Resource {
             Self::PostgresVacuum => "postgres.vacuum",
             Self::CacheMemory => "cache.memory",
             Self::CacheLatency => "cache.latency",
+            Self::CacheService => "cache.service",
             Self::QueueBacklog => "queue.backlog",
             Self::EndpointLatency => "endpoint.latency",
             Self::Heartbeat => "heartbeat",
@@ -131,6 +136,7 @@ impl Resource {
             Self::PostgresVacuum => "VACUUM",
             Self::CacheMemory => "CACHE MEMORY",
             Self::CacheLatency => "CACHE LATENCY",
+            Self::CacheService => "CACHE SERVICE",
             Self::QueueBacklog => "QUEUE BACKLOG",
             Self::EndpointLatency => "ENDPOINT LATENCY",
             Self::Heartbeat => "HEARTBEAT",

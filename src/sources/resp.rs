@@ -258,8 +258,9 @@ async fn exchange(
     let ((ping, answer), values) = future::try_join(greet, rest).await?;
     if let Value::ServerError(refusal) = answer {
         let error = RedisError::from(refusal);
-        // The right to PING may be lacking; a login, a load or a busy script concerns everything.
-        if error.code() != Some("NOPERM") {
+        // The right to PING may be lacking, and a server that cannot save refuses it as if it were a write; a
+        // login, a load or a busy script concerns everything.
+        if !matches!(error.code(), Some("NOPERM" | "MISCONF")) {
             return Err(error);
         }
     }

@@ -14,6 +14,8 @@ pub enum Metric {
     Throughput,
     /// Jobs waiting.
     Depth,
+    /// Share of a cache's lookups that hit, over the window.
+    HitRatio,
 }
 
 /// All series. Those of rows that are gone are dropped once their last point has aged out.

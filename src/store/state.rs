@@ -53,6 +53,9 @@ impl Store {
                 self.series.push(id, Metric::Throughput, at, value);
             });
         }
+        if let Some(rates) = target.cache_window() {
+            self.series.push(&target.info.id, Metric::HitRatio, at, rates.hit_ratio);
+        }
         if let Some(At { it: Sample::Queue(sample), .. }) = target.sample.as_deref() {
             for queue in &sample.queues {
                 let id = target.info.id.row(queue.name.as_str());

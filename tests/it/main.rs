@@ -59,6 +59,7 @@ mod redis_cluster;
 mod redis_detect;
 mod redis_keyspace;
 mod redis_sentinel;
+mod redis_service;
 mod redis_shards;
 mod redis_versions;
 mod requests_truth;

@@ -44,7 +44,7 @@ pub(super) fn caches(app: &App) -> Draft {
         };
         draft.rows.push(row(
             RowKey::Target(id.clone()),
-            severity(app, &[Resource::CacheMemory, Resource::CacheLatency], id),
+            severity(app, &[Resource::CacheMemory, Resource::CacheLatency, Resource::CacheService], id),
             vec![
                 Cell::text(id.as_str()),
                 Cell::maybe(fill(sample), Cell::Share),
@@ -229,15 +229,18 @@ const SHARES: &[Column] = &[
     col("BUSY", 6, true, 0),
     col("CALLS", 9, true, 0),
     col("EACH", 8, true, 1),
+    col("P50", 8, true, 3),
+    col("P99", 8, true, 2),
     col("ON", 0, false, 2),
 ];
 
 pub(super) fn command_shares(app: &App) -> Draft {
     let mut draft =
         Draft { columns: SHARES, empty: "no command was counted between two polls yet", ..Draft::default() };
-    for (target, _) in app.shown().store.caches(app.moment()) {
+    for (target, sample) in app.shown().store.caches(app.moment()) {
         let id = &target.info.id;
         for it in target.cache_window().map(|rates| rates.by_command.as_slice()).unwrap_or_default() {
+            let known = sample.command_stats.iter().find(|known| known.name.as_str() == it.name);
             let each = (it.calls > 0.0).then(|| it.busy / it.calls * 1e3);
             draft.rows.push(row(
                 RowKey::Named(id.clone(), it.name.clone()),
@@ -247,6 +250,8 @@ pub(super) fn command_shares(app: &App) -> Draft {
                     Cell::Share(it.busy),
                     Cell::Rate(it.calls),
                     Cell::maybe(each, Cell::Millis),
+                    Cell::maybe(known.and_then(|it| it.p50_ms), Cell::Millis),
+                    Cell::maybe(known.and_then(|it| it.p99_ms), Cell::Millis),
                     Cell::text(id.as_str()),
                 ],
             ));

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::model::{CacheSample, ClusterSample, CommandStat, Persistence, ReplicaLink, SafeText, Timestamp};
+use crate::model::{
+    CacheReplica, CacheSample, ClusterSample, CommandStat, Persistence, ReplicaLink, SafeText, Timestamp,
+};
 
 /// INFO as fields; the lines of all sections share one space of names.
 pub(super) struct Info<'a> {
@@ -95,12 +97,19 @@ impl<'a> Info<'a> {
                     name: SafeText::new(name.strip_prefix("cmdstat_")?),
                     calls: part(value, "calls")?,
                     micros: part(value, "usec")?,
+                    ..CommandStat::default()
                 })
             })
             .collect();
         // The costliest ones first; the rest of a long list changes no verdict.
         stats.sort_by(|a, b| b.micros.cmp(&a.micros).then_with(|| a.name.cmp(&b.name)));
         stats.truncate(64);
+        for stat in &mut stats {
+            let name = format!("latency_percentiles_usec_{}", stat.name);
+            let Some(value) = self.text(&name) else { continue };
+            let told = |which| part::<f64>(value, which).map(|micros| micros / 1e3);
+            (stat.p50_ms, stat.p99_ms) = (told("p50"), told("p99"));
+        }
         stats
     }
 
@@ -111,8 +120,9 @@ impl<'a> Info<'a> {
             .or_else(|| sum("used_cpu_user", "used_cpu_sys"))
     }
 
-    fn oom_errors(&self) -> Option<u64> {
-        match self.text("errorstat_OOM") {
+    /// Errors of one sort; 0 where the server counts errors and has met none.
+    fn errors(&self, name: &str) -> Option<u64> {
+        match self.text(name) {
             Some(value) => part(value, "count"),
             None => self.errors_told.then_some(0),
         }
@@ -131,7 +141,28 @@ impl<'a> Info<'a> {
             up: self.text("master_link_status") == Some("up"),
             // It says -1 while there is no link.
             last_io: self.number("master_last_io_seconds_ago"),
+            down_for: self.number("master_link_down_since_seconds"),
+            syncing: self.flag("master_sync_in_progress"),
         })
+    }
+
+    /// `slave0:ip=10.0.0.7,port=6379,state=online,offset=812,lag=1`. Its lag in seconds is only how long ago
+    /// it last spoke: how far it is behind is told by the bytes.
+    fn replicas(&self) -> Vec<CacheReplica> {
+        let written: Option<u64> = self.number("master_repl_offset");
+        let told = self.order.iter().filter_map(|(name, value)| {
+            let number = name.strip_prefix("slave")?;
+            number.parse::<u32>().ok()?;
+            let (host, port): (String, u16) = (part(value, "ip")?, part(value, "port")?);
+            let state: String = part(value, "state")?;
+            let has: Option<u64> = part(value, "offset");
+            Some(CacheReplica {
+                address: SafeText::new(&format!("{host}:{port}")),
+                state: SafeText::new(&state),
+                behind: written.zip(has).map(|(written, has)| written.saturating_sub(has)),
+            })
+        });
+        told.take(64).collect()
     }
 
     /// The sample as far as INFO knows it.
@@ -164,7 +195,16 @@ impl<'a> Info<'a> {
             rejected: counter("rejected_connections"),
             connections: counter("total_connections_received"),
             main_thread_cpu: self.cpu(),
-            oom_errors: self.oom_errors(),
+            oom_errors: self.errors("errorstat_OOM"),
+            save_errors: self.errors("errorstat_MISCONF"),
+            network: self.number("total_net_input_bytes").zip(self.number("total_net_output_bytes")),
+            output_buffer: self.number("client_recent_max_output_buffer"),
+            output_drops: self.number("client_output_buffer_limit_disconnections"),
+            freeing: self.number("lazyfree_pending_objects"),
+            stale: self.number::<f64>("expired_stale_perc").map(|percent| percent / 100.0),
+            fork_ms: self.number::<f64>("latest_fork_usec").map(|micros| micros / 1e3),
+            replicas: self.replicas(),
+            backlog: self.number("repl_backlog_size"),
             command_stats: self.command_stats(),
             persistence: self.persistence(),
             replica_link: self.replica_link(),
@@ -176,7 +216,7 @@ impl<'a> Info<'a> {
 }
 
 /// One part of a value like `keys=12,expires=3`.
-fn part(value: &str, name: &str) -> Option<u64> {
+fn part<T: std::str::FromStr>(value: &str, name: &str) -> Option<T> {
     value.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
@@ -205,7 +245,7 @@ mod tests {
         );
         let sample = info.sample();
         assert_eq!((sample.used_memory, sample.max_memory, sample.evicted), (70, None, 0));
-        assert_eq!(sample.replica_link, Some(ReplicaLink { up: false, last_io: None }));
+        assert_eq!(sample.replica_link, Some(ReplicaLink { up: false, ..ReplicaLink::default() }));
     }
 
     #[test]
