@@ -145,7 +145,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Drill, "drill", &["enter"], "open the selected thing", "open", None),
     row(C::Zoom, "zoom", &["z"], "the pane over the whole screen, and back", "", None),
     row(C::Back, "back", &["esc"], "back one step", "", None),
-    row(C::Filter, "filter", &["/"], "show only rows that hold a text; !text leaves them out", "filter", Some("TEXT")),
+    row(C::Filter, "filter", &["/"], "show only rows with all words; !word leaves them out", "filter", Some("TEXT")),
     row(C::Sort, "sort", &["s"], "sort by a column", "sort", Some("COLUMN")),
     row(C::SortReverse, "sort-reverse", &["S"], "turn the order round", "", None),
     row(C::Mark, "mark-row", &["space"], "mark the row for an action on several", "mark", None),

@@ -10,8 +10,10 @@ use crate::store::{Store, Target};
 
 /// Moments kept at most.
 const FRAMES: usize = 180;
-/// Sessions kept over all moments: they are what takes the memory.
-const WEIGHT: usize = 8_000;
+/// What all moments may weigh together: about a kilobyte each.
+const WEIGHT: usize = 24_000;
+/// Neighbours of a moment that stand apart by this part of its age are not close together.
+const SPARSE: f64 = 2.5;
 /// Younger than this, every second is kept; older, one in ten.
 const DENSE: Duration = Duration::from_secs(60);
 
@@ -39,15 +41,49 @@ impl History {
         if self.frames.back().is_some_and(|(_, last)| now.since(last.at) < Duration::from_millis(900)) {
             return;
         }
-        let frame = Frame { at: now, targets: store.targets().to_vec(), judgement: judgement.clone() };
-        let weight = weigh(&frame);
+        let last = self.frames.back().map(|(_, last)| last);
+        // One that was not heard since is shared with the moment before.
+        let known = |place: usize, target: &Target| {
+            let known = last?.targets.get(place)?;
+            (known.heard == target.heard && known.info.id == target.info.id).then(|| Arc::clone(known))
+        };
+        let each = store.targets().iter().enumerate();
+        let targets = each
+            .map(|(place, target)| known(place, target).unwrap_or_else(|| Arc::new(target.without_past())))
+            .collect();
+        let frame = Frame { at: now, targets, judgement: judgement.clone() };
+        let weight = weigh(&frame, last);
         self.weight += weight;
         self.frames.push_back((weight, frame));
         self.thin(now);
-        while self.frames.len() > FRAMES || (self.weight > WEIGHT && self.frames.len() > 2) {
-            if let Some((weight, _)) = self.frames.pop_front() {
-                self.weight -= weight;
-            }
+        while self.frames.len() > FRAMES {
+            self.forget(0);
+        }
+        while self.weight > WEIGHT && self.frames.len() > 2 {
+            self.forget(self.least_missed(now));
+        }
+    }
+
+    /// The moment whose neighbours stand closest together for its age: what is left grows sparser the
+    /// older it is, and reaches as far back as the weight allows. Never the newest.
+    fn least_missed(&self, now: Timestamp) -> usize {
+        let at = |place: usize| self.frames[place].1.at;
+        let missed = |place: usize| at(place + 1).seconds_since(at(place - 1)) / now.seconds_since(at(place));
+        let inner = 1..self.frames.len().saturating_sub(1);
+        let least = inner.min_by(|a, b| missed(*a).total_cmp(&missed(*b)));
+        // When nothing stands close together any more, the oldest goes.
+        least.filter(|place| missed(*place) < SPARSE).unwrap_or(0)
+    }
+
+    /// Drops one moment; what it shared with the one after it is then held by that one alone.
+    fn forget(&mut self, place: usize) {
+        let Some((weight, _)) = self.frames.remove(place) else { return };
+        self.weight -= weight;
+        let before = place.checked_sub(1).and_then(|place| self.frames.get(place)).map(|(_, frame)| frame);
+        if let Some((weight, after)) = self.frames.get(place) {
+            let (old, new) = (*weight, weigh(after, before));
+            self.weight = self.weight - old + new;
+            self.frames[place].0 = new;
         }
     }
 
@@ -56,10 +92,8 @@ impl History {
         let edge = self.frames.partition_point(|(_, frame)| now.since(frame.at) > DENSE);
         if edge >= 2 {
             let bucket = |at: Timestamp| at.as_seconds().div_euclid(10);
-            if bucket(self.frames[edge - 1].1.at) == bucket(self.frames[edge - 2].1.at)
-                && let Some((weight, _)) = self.frames.remove(edge - 1)
-            {
-                self.weight -= weight;
+            if bucket(self.frames[edge - 1].1.at) == bucket(self.frames[edge - 2].1.at) {
+                self.forget(edge - 1);
             }
         }
     }
@@ -88,15 +122,23 @@ impl History {
     }
 }
 
-fn weigh(frame: &Frame) -> usize {
+/// What a moment holds that the one before it does not, in about a kilobyte.
+fn weigh(frame: &Frame, before: Option<&Frame>) -> usize {
     let rows = |target: &Arc<Target>| match target.sample.as_deref().map(|sample| &sample.it) {
         Some(Sample::Database(database)) => database.backends.len(),
         Some(Sample::Pooler(pooler)) => pooler.pools.len() + pooler.links.len() / 4,
         Some(Sample::App(app)) => 8 + app.workers.len() / 4,
         Some(Sample::Queue(queue)) => queue.queues.len(),
+        Some(Sample::Host(host)) => 3 + (host.listeners.len() + host.disks.len()) / 8,
         _ => 8,
     };
-    frame.targets.iter().map(rows).sum()
+    // Targets stand in the same places in all moments but where one was added or forgotten.
+    let shared = |place: usize, target: &Arc<Target>| {
+        before.and_then(|frame| frame.targets.get(place)).is_some_and(|known| Arc::ptr_eq(known, target))
+    };
+    let changed = frame.targets.iter().enumerate().filter(|(place, target)| !shared(*place, target));
+    let judged = (frame.judgement.resources.len() + frame.judgement.findings.len()) / 4;
+    changed.map(|(_, target)| rows(target)).sum::<usize>() + judged
 }
 
 #[cfg(test)]

@@ -203,6 +203,10 @@ pub struct Event {
     pub kind: EventKind,
     /// One line.
     pub says: SafeText,
+    /// The targets it tells of: several where many went the same way at once; none of what is no target's.
+    pub of: Vec<TargetId>,
+    /// What is the same in all that may be told together; empty where nothing may.
+    pub topic: String,
 }
 
 /// The sorts of things that happen.

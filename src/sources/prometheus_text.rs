@@ -63,11 +63,26 @@ pub(super) fn whole(value: f64, factor: f64) -> Option<u64> {
 
 /// Every sample of a page whose name is `wanted`; comments and what is no sample are passed over.
 pub(super) fn lines(page: &str, wanted: fn(&str) -> bool) -> impl Iterator<Item = Line<'_>> {
-    page.lines().filter_map(move |text| line(text, wanted))
+    let mut rest = page;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            // A fleet's pages are a hundred thousand lines a second, most of them of no interest.
+            let end = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+            let text = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
+            if text.starts_with('#') {
+                continue;
+            }
+            if let Some(line) = line(text, wanted) {
+                return Some(line);
+            }
+        }
+        None
+    })
 }
 
 fn line(text: &str, wanted: fn(&str) -> bool) -> Option<Line<'_>> {
-    let text = text.trim();
+    let text = if text.starts_with(|c: char| c.is_ascii_whitespace()) { text.trim_start() } else { text };
     let end = text.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_' && byte != b':')?;
     let (name, rest) = text.split_at(end);
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !wanted(name) {

@@ -22,6 +22,8 @@ pub struct Store {
     series: Series,
     marks: VecDeque<At<Mark>>,
     dropped: u64,
+    /// When it was last looked for what is to be forgotten.
+    pruned: Timestamp,
 }
 
 impl Store {
@@ -103,8 +105,12 @@ impl Store {
         self.dropped
     }
 
-    /// Forgets rows, and series of rows, not heard of for longer than a ring holds.
+    /// Forgets rows, and series of rows, not heard of for longer than a ring holds. Looks every ten seconds.
     pub fn prune(&mut self, now: Timestamp) {
+        if now.since(self.pruned) < Duration::from_secs(10) {
+            return;
+        }
+        self.pruned = now;
         let oldest = now.minus(Duration::from_secs(900));
         self.series.prune(oldest);
         let is_gone = |target: &Target| {

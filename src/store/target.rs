@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::rates::{self, Rates};
+use super::rates::{self, Kept, Rates};
 use crate::model::{At, Millis, PollError, Reading, Sample, TargetId, Timestamp};
 
 /// How far back the steadier rates look.
@@ -104,8 +104,9 @@ impl Target {
             Ok(sample) => {
                 self.error = None;
                 self.failing_since = None;
-                self.learn_rates(at, &sample);
-                self.sample = Some(Arc::new(At { at, it: sample }));
+                let sample = Arc::new(At { at, it: sample });
+                self.learn_rates(&sample);
+                self.sample = Some(sample);
             }
             Err(error) => {
                 self.failing_since.get_or_insert(at);
@@ -118,24 +119,45 @@ impl Target {
         }
     }
 
-    fn learn_rates(&mut self, at: Timestamp, sample: &Sample) {
-        let Some(kept) = rates::counters_only(sample) else { return };
+    fn learn_rates(&mut self, sample: &Arc<At<Sample>>) {
+        let at = sample.at;
+        let kept = match rates::counters_only(&sample.it) {
+            Kept::Nothing => return,
+            Kept::Whole => Arc::clone(sample),
+            Kept::Part(part) => Arc::new(At { at, it: part }),
+        };
         if let Some(last) = self.history.back() {
-            if rates::is_the_same_look(&last.it, &kept) {
+            if rates::is_the_same_look(&last.it, &kept.it) {
                 return;
             }
-            self.rates = rates::between(&last.it, &kept, at.seconds_since(last.at));
+            self.rates = rates::between(&last.it, &kept.it, at.seconds_since(last.at));
         }
         while self.history.len() > 1 && at.since(self.history[1].at) >= WINDOW {
             self.history.pop_front();
         }
         if let Some(first) = self.history.front() {
-            self.window = rates::between(&first.it, &kept, at.seconds_since(first.at));
+            self.window = rates::between(&first.it, &kept.it, at.seconds_since(first.at));
         }
         if self.history.len() >= 64 {
             self.history.pop_front();
         }
-        self.history.push_back(Arc::new(At { at, it: kept }));
+        self.history.push_back(kept);
+    }
+
+    /// The same without the answers that only rates to come would need: for stepping back in time.
+    #[must_use]
+    pub fn without_past(&self) -> Self {
+        Self {
+            info: self.info.clone(),
+            sample: self.sample.clone(),
+            error: self.error.clone(),
+            failing_since: self.failing_since,
+            took: self.took,
+            heard: self.heard,
+            rates: self.rates.clone(),
+            window: self.window.clone(),
+            history: VecDeque::new(),
+        }
     }
 
     /// Whether it can be believed at `now`.

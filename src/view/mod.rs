@@ -5,6 +5,7 @@
 mod events;
 pub mod format;
 mod header;
+mod heat;
 mod hints;
 pub mod ink;
 mod layout;

@@ -7,7 +7,7 @@ use super::ink::{Ink, cells};
 use super::scene::Scene;
 use super::theme::Role;
 use super::widgets::{Tabular, draw_table};
-use super::{header, hints, panes, verdict};
+use super::{header, heat, hints, panes, verdict};
 use crate::app::{Pane, Tab, selected_row, table};
 
 /// Rows from which a screen is tall enough for courses above the table.
@@ -36,9 +36,14 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, tab: Tab, scene: &
     }
     y += 1;
     let view = &scene.app.viewpoint;
+    let selected = selected_row(&table, view, tab);
+    if tab == Tab::Hosts {
+        let key = selected.and_then(|at| table.rows.get(at)).map(|row| &row.key);
+        y += heat::draw(ink, row(y, end.saturating_sub(y)), pane, key, scene);
+    }
     let tabular = Tabular {
         table: &table,
-        selected: selected_row(&table, view, tab),
+        selected,
         marked: &view.marked,
         sort: view.sort.get(&tab).copied(),
         zone: scene.zone(),

@@ -232,3 +232,23 @@ async fn every_refusal_says_what_to_mend() {
     let (kind, says) = said(build(&missing)).await;
     assert_eq!(kind, PollErrorKind::Config, "{says}");
 }
+
+/// Fifty logins at once on a busy machine take longer than a poll waits: it goes on where it was.
+#[tokio::test]
+async fn a_login_that_takes_longer_than_a_poll_is_waited_for() {
+    let sshd = Sshd::start();
+    let mut source = sshd.source("ssh_config");
+    // The server stands still from before the first connection on.
+    send(i32::try_from(sshd.server.id()).unwrap(), Signal::STOP);
+    for _ in 0..3 {
+        assert!(tokio::time::timeout(Duration::from_millis(200), source.poll()).await.is_err());
+    }
+    send(i32::try_from(sshd.server.id()).unwrap(), Signal::CONT);
+    host(poll(&mut source).await);
+    assert_eq!(sshd.sessions().len(), 1);
+    let log = fs::read_to_string(sshd.home.path().join("log")).unwrap();
+    let given_up =
+        log.lines().filter(|line| line.contains("preauth") || line.contains("kex_exchange")).count();
+    // The look whether the server listens gave up; nobody else did.
+    assert_eq!(given_up, 1, "one login, begun once: {log}");
+}

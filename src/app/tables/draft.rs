@@ -157,22 +157,31 @@ fn sort_rows(rows: &mut [Row], sort: Sort) {
     });
 }
 
+/// Rows for which every word holds: `web critical`.
+struct Filter(Vec<Word>);
+
 /// Rows that hold a text or are of the severity that it names; with `!` before it, the others.
-struct Filter {
+struct Word {
     text: String,
     inverted: bool,
 }
 
 impl Filter {
     fn new(written: &str) -> Self {
-        let (inverted, text) = written.strip_prefix('!').map_or((false, written), |text| (true, text));
-        Self { text: text.to_lowercase(), inverted }
+        let word = |written: &str| {
+            let (inverted, text) = written.strip_prefix('!').map_or((false, written), |text| (true, text));
+            Word { text: text.to_lowercase(), inverted }
+        };
+        Self(written.split_whitespace().map(word).filter(|word| !word.text.is_empty()).collect())
     }
 
     fn takes(&self, row: &Row) -> bool {
-        if self.text.is_empty() {
-            return true;
-        }
+        self.0.iter().all(|word| word.takes(row))
+    }
+}
+
+impl Word {
+    fn takes(&self, row: &Row) -> bool {
         let place = match &row.key {
             RowKey::Target(id) | RowKey::Backend(id, _) | RowKey::Named(id, _) => id.as_str(),
             RowKey::Event(_) => "",

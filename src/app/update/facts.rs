@@ -1,5 +1,6 @@
 //! Facts go into the store; what they change is listed among the events.
 
+use super::many::{self, Happened};
 use super::{acting, tell};
 use crate::app::{App, EventKind};
 use crate::model::words::span;
@@ -34,12 +35,20 @@ fn read(app: &mut App, at: Timestamp, reading: Reading) {
     match (before, error) {
         (None, Some(error)) if failing(app).is_some() => {
             let severity = if error.kind.is_ours() { Severity::Unknown } else { Severity::Critical };
-            let what = if error.kind.is_ours() { "cannot be asked" } else { "does not answer" };
-            tell::event(app, at, EventKind::Target(severity), &format!("{id} {what}: {error}"));
+            let (what, many) = if error.kind.is_ours() {
+                ("cannot be asked", "targets cannot be asked")
+            } else {
+                ("does not answer", "targets do not answer")
+            };
+            let (kind, detail) = (EventKind::Target(severity), error.to_string());
+            let one = format!("{id} {what}: {detail}");
+            many::event(app, at, &Happened { target: &id, kind, one, many, detail: &detail });
         }
         (Some(since), None) => {
-            let says = format!("{id} answers again, after {}", span(at.seconds_since(since)));
-            tell::event(app, at, EventKind::Target(Severity::Ok), &says);
+            let (kind, after) = (EventKind::Target(Severity::Ok), span(at.seconds_since(since)));
+            let one = format!("{id} answers again, after {after}");
+            let (many, detail) = ("targets answer again", format!("after {after}"));
+            many::event(app, at, &Happened { target: &id, kind, one, many, detail: &detail });
         }
         _ => {}
     }

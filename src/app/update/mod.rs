@@ -10,6 +10,7 @@ mod facts;
 mod hints;
 mod keys;
 mod look;
+mod many;
 mod menu;
 mod moves;
 mod palette;

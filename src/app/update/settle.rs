@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{comeback, tell};
+use super::comeback;
+use super::many::{self, Happened};
 use crate::app::{App, Effect, EventKind};
 use crate::detect::Transition;
 use crate::model::words::span;
@@ -43,23 +44,28 @@ fn changed(app: &mut App, transition: &Transition) {
     if finding.resource == Resource::TargetAnswer && told_by_target(app, transition) {
         return;
     }
-    let place = format!("{} on {}", finding.resource.headline().to_lowercase(), finding.target);
-    let says = if finding.severity == Severity::Ok {
-        format!("{place}: back to normal after {}", span(transition.at.seconds_since(finding.since)))
+    let what = finding.resource.headline().to_lowercase();
+    let (detail, many) = if finding.severity == Severity::Ok {
+        let after = span(transition.at.seconds_since(finding.since));
+        (format!("back to normal after {after}"), format!("times {what} back to normal"))
     } else {
-        format!("{place}: {}", finding.says)
+        (finding.says.clone(), format!("times {what} {}", finding.severity.word()))
     };
-    tell::event(app, transition.at, EventKind::Finding(finding.severity), &says);
+    let one = format!("{what} on {}: {detail}", finding.target);
+    let kind = EventKind::Finding(finding.severity);
+    let happened = Happened { target: &finding.target, kind, one, many: &many, detail: &detail };
+    many::event(app, transition.at, &happened);
 }
 
 fn told_by_target(app: &App, transition: &Transition) -> bool {
-    let lead = format!("{} ", transition.finding.target);
+    let target = &transition.finding.target;
     let recent = |at: Timestamp| transition.at.since(at) <= SAME;
     app.events
         .iter()
         .rev()
         .take_while(|event| recent(event.at))
-        .any(|event| matches!(event.kind, EventKind::Target(_)) && event.says.as_str().starts_with(&lead))
+        .filter(|event| matches!(event.kind, EventKind::Target(_)))
+        .any(|event| event.of.contains(target))
 }
 
 /// One announcement a transition of the verdict: worse, another, or all well again.

@@ -24,7 +24,14 @@ pub(super) fn warn(app: &mut App, says: impl Into<String>) {
 /// Adds to what happened, in its place by time.
 pub(super) fn event(app: &mut App, at: Timestamp, kind: EventKind, says: &str) {
     app.numbers.events += 1;
-    let event = Event { number: app.numbers.events, at, kind, says: SafeText::new(says) };
+    let event = Event {
+        number: app.numbers.events,
+        at,
+        kind,
+        says: SafeText::new(says),
+        of: Vec::new(),
+        topic: String::new(),
+    };
     let place = app.events.partition_point(|known| known.at <= at);
     app.events.insert(place, event);
     while app.events.len() > EVENTS {

@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::Instant;
 
 use super::address::Address;
 use super::answer::{QUESTION, end};
 use super::refusal::refusal;
 use crate::model::{PollError, PollErrorKind};
+
+/// How long a login may take.
+const OPENING: Duration = Duration::from_secs(20);
 
 /// Longest answer taken; a busy machine with many disks prints some 60 KB.
 const MOST: usize = 2 * 1024 * 1024;
@@ -29,7 +33,13 @@ pub(super) struct RemoteShell {
     from: BufReader<ChildStdout>,
     complaint: Arc<Mutex<String>>,
     place: String,
+    /// Questions asked, and whether the last of them is answered.
     asked: u64,
+    answered: bool,
+    began: Instant,
+    /// What has come of the answer, and of its present line.
+    text: String,
+    line: Vec<u8>,
 }
 
 impl RemoteShell {
@@ -41,7 +51,7 @@ impl RemoteShell {
         }
         for option in [
             "BatchMode=yes",
-            "ConnectTimeout=5",
+            "ConnectTimeout=15",
             "ServerAliveInterval=5",
             "ServerAliveCountMax=2",
             "ControlMaster=no",
@@ -84,24 +94,44 @@ impl RemoteShell {
             }
         });
         let from = BufReader::with_capacity(32 * 1024, from);
-        Ok(Self { child, into, from, complaint, place: place.to_owned(), asked: 0 })
+        Ok(Self {
+            child,
+            into,
+            from,
+            complaint,
+            place: place.to_owned(),
+            asked: 0,
+            answered: true,
+            began: Instant::now(),
+            text: String::new(),
+            line: Vec::new(),
+        })
     }
 
-    /// Asks once and reads to the end of the answer. After an error or a dropped future the shell is of no more use.
+    /// Whether it is still on its way: logging in at fifty machines at once takes longer than a poll waits,
+    /// and to begin anew each time would never come to an end.
+    pub(super) fn is_opening(&self) -> bool {
+        self.asked == 1 && !self.answered && self.began.elapsed() < OPENING
+    }
+
+    /// Asks once and reads to the end of the answer. After an error the shell is of no more use; after a dropped
+    /// future only while it is opening: the next call then goes on with the same answer.
     pub(super) async fn ask(&mut self) -> Result<String, PollError> {
-        let before = if self.asked == 0 { QUESTION } else { "" };
-        self.asked += 1;
-        let question = format!("{before}probe {}\n", self.asked);
-        if self.into.write_all(question.as_bytes()).await.is_err() || self.into.flush().await.is_err() {
-            return Err(self.gone().await);
+        if !self.is_opening() {
+            let before = if self.asked == 0 { QUESTION } else { "" };
+            self.asked += 1;
+            self.answered = false;
+            (self.text, self.line) = (String::new(), Vec::new());
+            let question = format!("{before}probe {}\n", self.asked);
+            if self.into.write_all(question.as_bytes()).await.is_err() || self.into.flush().await.is_err() {
+                return Err(self.gone().await);
+            }
         }
         let end = end(self.asked);
-        let mut text = String::new();
-        let mut line = Vec::new();
         loop {
-            line.clear();
-            let room = (MOST - text.len()) as u64;
-            match (&mut self.from).take(room).read_until(b'\n', &mut line).await {
+            let room = MOST.saturating_sub(self.text.len() + self.line.len()) as u64;
+            // What was read before a future is dropped stays in `line`.
+            match (&mut self.from).take(room).read_until(b'\n', &mut self.line).await {
                 Ok(0) if room == 0 => {
                     let says = format!("{}: the answer is longer than 2 MB", self.place);
                     return Err(PollError::new(PollErrorKind::Garbage, &says));
@@ -109,14 +139,16 @@ impl RemoteShell {
                 Ok(0) | Err(_) => return Err(self.gone().await),
                 Ok(_) => {}
             }
+            let line = std::mem::take(&mut self.line);
             let piece = String::from_utf8_lossy(&line);
             if piece.trim_end() == end {
-                return Ok(text);
+                self.answered = true;
+                return Ok(std::mem::take(&mut self.text));
             }
-            text.push_str(&piece);
+            self.text.push_str(&piece);
             // Replacement characters are longer than the bytes they stand for.
-            if text.len() > MOST {
-                text.truncate(0);
+            if self.text.len() > MOST {
+                self.text.truncate(0);
                 let says = format!("{}: the answer is not text", self.place);
                 return Err(PollError::new(PollErrorKind::Garbage, &says));
             }

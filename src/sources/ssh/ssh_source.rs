@@ -28,6 +28,8 @@ struct SshSource {
     place: String,
     config: Option<PathBuf>,
     shell: Option<RemoteShell>,
+    /// Nothing is asked that was not answered.
+    idle: bool,
 }
 
 impl SshSource {
@@ -39,18 +41,25 @@ impl SshSource {
         let rest = address.as_str().trim_start_matches("ssh://");
         let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place).to_owned();
         let config = spec.ssh_config.clone();
-        Ok(Self { target: spec.id.clone(), address, place, config, shell: None })
+        Ok(Self { target: spec.id.clone(), address, place, config, shell: None, idle: true })
     }
 
     async fn sample(&mut self) -> Result<HostSample, PollError> {
-        // Taken out while it is asked: a poll that is dropped on the way drops the half-read answer with it.
-        let mut shell = match self.shell.take() {
+        if !self.idle {
+            // A poll was dropped on the way: what it left behind is of use only while it is still logging in.
+            self.shell.take_if(|shell| !shell.is_opening());
+        }
+        let shell = match &mut self.shell {
             Some(shell) => shell,
-            None => RemoteShell::open(&self.address, self.config.as_deref(), &self.place)?,
+            none => none.insert(RemoteShell::open(&self.address, self.config.as_deref(), &self.place)?),
         };
-        let text = shell.ask().await?;
-        self.shell = Some(shell);
-        Ok(answer::sample(&text))
+        self.idle = false;
+        let said = shell.ask().await;
+        self.idle = true;
+        if said.is_err() {
+            self.shell = None;
+        }
+        said.map(|text| answer::sample(&text))
     }
 }
 

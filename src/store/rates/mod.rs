@@ -42,21 +42,31 @@ pub enum Rates {
     Proxy(RowRates<ProxyRates>),
 }
 
-/// The part of a sample that rates need; `None` when this sample carries no counters.
-pub(super) fn counters_only(sample: &Sample) -> Option<Sample> {
+/// What of a sample must be kept for rates.
+pub(super) enum Kept {
+    /// Nothing: it carries no counters.
+    Nothing,
+    /// It is small enough to be kept as it is.
+    Whole,
+    /// This part of it.
+    Part(Sample),
+}
+
+/// The part of a sample that rates need.
+pub(super) fn counters_only(sample: &Sample) -> Kept {
     match sample {
-        Sample::Database(it) => it.totals.map(|totals| {
+        Sample::Database(it) => it.totals.map_or(Kept::Nothing, |totals| {
             let kept =
                 DatabaseSample { totals: Some(totals), started: it.started, ..DatabaseSample::default() };
-            Sample::Database(Box::new(kept))
+            Kept::Part(Sample::Database(Box::new(kept)))
         }),
         Sample::Cache(it) => {
             let mut kept = it.clone();
             kept.slow = Vec::new();
             (kept.namespaces, kept.found, kept.largest) = (Vec::new(), Vec::new(), Vec::new());
-            Some(Sample::Cache(kept))
+            Kept::Part(Sample::Cache(kept))
         }
-        other => Some(other.clone()),
+        _ => Kept::Whole,
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn shares(scene: &Scene<'_>) -> impl Iterator<Item = Member> {
 }
 
 /// Every machine, also one that has not answered.
-pub(super) fn machines<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Target> {
+pub(in crate::view) fn machines<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a Target> {
     scene.world.store.targets().iter().map(|target| &**target).filter(|target| {
         let many = matches!(target.sample.as_ref().map(|sample| &sample.it), Some(Sample::Fleet(_)));
         MACHINE_KINDS.contains(&target.info.kind.as_str()) && !many

@@ -19,18 +19,19 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
 
 /// Every machine's used share.
 pub(super) fn shares(scene: &Scene<'_>) -> impl Iterator<Item = Member> {
-    machines(scene).map(|target| {
-        let fresh = target.fresh(scene.now);
-        let share = match fresh {
-            Some(Sample::Host(sample)) => sample.memory.and_then(used),
-            _ => None,
-        };
-        Member {
-            heard: fresh.is_some(),
-            share,
-            severity: scene.severity(Resource::HostMemory, &target.info.id),
-        }
+    machines(scene).map(|target| Member {
+        heard: target.fresh(scene.now).is_some(),
+        share: used_of(target),
+        severity: scene.severity(Resource::HostMemory, &target.info.id),
     })
+}
+
+/// The used share of a machine's memory, as it was told last.
+pub(in crate::view) fn used_of(target: &Target) -> Option<f64> {
+    match target.sample.as_ref().map(|sample| &sample.it) {
+        Some(Sample::Host(sample)) => sample.memory.and_then(used),
+        _ => None,
+    }
 }
 
 fn used(memory: Memory) -> Option<f64> {

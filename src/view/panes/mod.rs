@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+pub(super) use cpu::machines;
 pub(super) use entry::{Course, Entry, Shape};
+pub(super) use memory::used_of as memory_used;
 
 use super::format;
 use super::ink::{Ink, cells};

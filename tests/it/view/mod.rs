@@ -3,6 +3,7 @@
 mod dialogs;
 mod dials;
 mod drawn;
+mod fleet;
 mod scenes;
 mod themes;
 

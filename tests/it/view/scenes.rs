@@ -112,7 +112,14 @@ impl Lab {
     fn event(&mut self, kind: EventKind, says: &str) {
         self.app.numbers.events += 1;
         let number = self.app.numbers.events;
-        self.app.events.push_back(Event { number, at: at(self.second), kind, says: SafeText::new(says) });
+        self.app.events.push_back(Event {
+            number,
+            at: at(self.second),
+            kind,
+            says: SafeText::new(says),
+            of: Vec::new(),
+            topic: String::new(),
+        });
     }
 
     fn run(&mut self, seconds: i64) {
