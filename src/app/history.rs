@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::detect::Judgement;
-use crate::model::{Sample, Timestamp};
+use crate::model::{Resource, ResourceState, Sample, Severity, Timestamp};
 use crate::store::{Store, Target};
 
 /// Moments kept at most.
@@ -14,6 +14,8 @@ const FRAMES: usize = 180;
 const WEIGHT: usize = 24_000;
 /// Neighbours of a moment that stand apart by this part of its age are not close together.
 const SPARSE: f64 = 2.5;
+/// From so many resources on, those that are well are not kept.
+const CROWD: usize = 1_000;
 /// Younger than this, every second is kept; older, one in ten.
 const DENSE: Duration = Duration::from_secs(60);
 
@@ -51,7 +53,7 @@ impl History {
         let targets = each
             .map(|(place, target)| known(place, target).unwrap_or_else(|| Arc::new(target.without_past())))
             .collect();
-        let frame = Frame { at: now, targets, judgement: judgement.clone() };
+        let frame = Frame { at: now, targets, judgement: remembered(judgement) };
         let weight = weigh(&frame, last);
         self.weight += weight;
         self.frames.push_back((weight, frame));
@@ -119,6 +121,20 @@ impl History {
     /// The oldest moment kept.
     pub fn oldest(&self) -> Option<&Frame> {
         self.frames.front().map(|(_, frame)| frame)
+    }
+}
+
+/// A judgement as a moment keeps it: of a fleet without the thousands that were well, but for the waits.
+fn remembered(judgement: &Judgement) -> Judgement {
+    if judgement.resources.len() < CROWD {
+        return judgement.clone();
+    }
+    let tells =
+        |state: &&ResourceState| state.severity > Severity::Ok || state.resource == Resource::RequestQueue;
+    Judgement {
+        verdict: judgement.verdict.clone(),
+        findings: judgement.findings.clone(),
+        resources: judgement.resources.iter().filter(tells).cloned().collect(),
     }
 }
 

@@ -170,16 +170,12 @@ pub(super) fn target(
     if takes.keys.contains(&"statement") {
         statement(doc, &at, span, &mut spec);
     }
-    if takes.keys.contains(&"ssh_config")
-        && let Some((path, _)) = doc.text(&at, "ssh_config")
-    {
-        spec.ssh_config = Some(resolve(context, &path));
+    if takes.keys.contains(&"ssh_config") {
+        spec.ssh_config = doc.text(&at, "ssh_config").map(|(path, _)| resolve(context, &path));
     }
     haproxy_keys(doc, &at, &mut spec);
-    if takes.keys.contains(&"log")
-        && let Some((path, _)) = doc.text(&at, "log")
-    {
-        spec.log = Some(resolve(context, &path));
+    if takes.keys.contains(&"log") {
+        spec.log = doc.text(&at, "log").map(|(path, _)| resolve(context, &path));
     }
     if takes.keys.contains(&"secret_file") {
         spec.instance = doc.text(&at, "instance").map(|(name, _)| name);
