@@ -1,5 +1,6 @@
 //! A thousand machines on one screen: what happened is one line, the moments reach back, the strip shows
 //! who burns, and names and severities filter together.
+#![expect(clippy::expect_used, reason = "what a test needs and does not get fails it")]
 
 use std::time::Duration;
 
