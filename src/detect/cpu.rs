@@ -33,11 +33,11 @@ fn judge(view: &View<'_>, target: &Target, sample: &HostSample) -> Assessment {
         .says(says(rates, sample, &cpu))
 }
 
-/// `rustc ×2 takes 1.8`: the program that takes most, if it takes a good part.
+/// `rustc ×2 takes 1.8 cores`: the program that takes most, if it takes a good part.
 fn culprit(sample: &HostSample) -> Option<String> {
     let program = sample.programs.iter().max_by(|a, b| a.cores.total_cmp(&b.cores))?;
     let worth = program.cores >= f64::from(sample.cores.max(1)) * CULPRIT;
-    worth.then(|| format!("{} takes {:.1}", program.called(), program.cores))
+    worth.then(|| format!("{} takes {:.1} cores", program.called(), program.cores))
 }
 
 fn says(rates: &HostRates, sample: &HostSample, cpu: &crate::store::CpuShares) -> String {

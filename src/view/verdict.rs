@@ -70,7 +70,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
 /// the sentence's end: since when stays.
 fn with_since(
     says: &str,
-    (clock, rest): &(String, String),
+    (long, short): &(String, String),
     width: u16,
     used: u16,
     most: usize,
@@ -80,19 +80,19 @@ fn with_since(
         let cut = lines.last().is_some_and(|line| line.ends_with('…')) && !end.ends_with('…');
         (!cut, lines)
     };
-    let (fits, lines) = whole(says, &format!("{clock}{rest}"));
+    let (fits, lines) = whole(says, long);
     if fits {
         return lines;
     }
     let mut kept: Vec<&str> = says.graphemes(true).collect();
-    let mut end = rest.clone();
+    let mut end = short.clone();
     loop {
         let (fits, lines) = whole(&kept.concat(), &end);
         if fits || kept.len() < 8 {
             return lines;
         }
         kept.truncate(kept.len() - 4);
-        end = format!("…{rest}");
+        end = format!("… {}", short.trim_start_matches(['.', ' ']));
     }
 }
 
@@ -109,7 +109,7 @@ fn says_lines(says: &str, width: u16, used: u16, most: usize) -> Vec<String> {
     lines
 }
 
-/// `. Since 14:01:12` and ` (2m14s), 40 s after deploy v8.1.2`.
+/// `. Since 14:01:12 (2m14s), 40 s after deploy v8.1.2`, and the same without the clock time.
 fn since(scene: &Scene<'_>, finding: &Finding) -> (String, String) {
     let age = format::seconds(scene.now.seconds_since(finding.since));
     let deploy =
@@ -124,7 +124,10 @@ fn since(scene: &Scene<'_>, finding: &Finding) -> (String, String) {
         if scene.world.acknowledged.contains(&key) { " (acknowledged)" } else { "" }
     };
     let end = if finding.says.ends_with(['.', '?', '!']) { "" } else { "." };
-    (format!("{end} Since {}", scene.clock(finding.since)), format!(" ({age}){deploy}{seen}"))
+    (
+        format!("{end} Since {} ({age}){deploy}{seen}", scene.clock(finding.since)),
+        format!("{end} For {age}{deploy}{seen}"),
+    )
 }
 
 /// What is worth knowing while nothing is found: who does not answer, and the last deploy.
