@@ -258,8 +258,7 @@ async fn exchange(
     let ((ping, answer), values) = future::try_join(greet, rest).await?;
     if let Value::ServerError(refusal) = answer {
         let error = RedisError::from(refusal);
-        // The right to PING may be lacking, and a server that cannot save refuses it as if it were a write; a
-        // login, a load or a busy script concerns everything.
+        // No right to PING, or it cannot save and refuses it like a write; a login or a load concerns everything.
         if !matches!(error.code(), Some("NOPERM" | "MISCONF")) {
             return Err(error);
         }
