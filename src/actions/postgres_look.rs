@@ -12,6 +12,7 @@ use crate::model::{
 };
 
 const SESSIONS: &str = include_str!("sql/sessions_130.sql");
+const READERS: &str = include_str!("sql/replay_readers_130.sql");
 const HOLDS: &str = include_str!("sql/holds_130.sql");
 
 /// What was seen.
@@ -40,7 +41,13 @@ pub(super) struct Closely {
 impl Look {
     /// Looks; closely only at `keys`.
     pub(super) async fn take(connection: &mut PgConnection, keys: &[BackendKey]) -> Result<Self, Error> {
-        let activity = PostgresActivity::read(connection).await?;
+        let mut activity = PostgresActivity::read(connection).await?;
+        // Of a standby's replay the server does not tell whom it waits for.
+        let replay = |one: &&mut Backend| one.kind.as_str() == "startup" && one.waits_for_lock();
+        if let Some(replay) = activity.backends.iter_mut().find(replay) {
+            replay.blocked_by =
+                sqlx::query_scalar(READERS).bind(replay.key.pid).fetch_all(&mut *connection).await?;
+        }
         let forest = Forest::build(&activity.backends, &[]);
         let mut look = Self { activity, forest, closely: HashMap::new(), holds: Vec::new(), more_holds: 0 };
         if keys.is_empty() {

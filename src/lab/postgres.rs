@@ -25,6 +25,9 @@ pub struct Settings {
     /// Port of a server to follow as a standby, with its roles and data; it must allow a walsender
     /// (`wal_level=replica`, `max_wal_senders`), and `setup` is not run.
     pub standby_of: Option<u16>,
+    /// The data folder of that server, where its programs bring no `pg_basebackup`: it is copied as it lies, so
+    /// nobody may write there since its last checkpoint.
+    pub standby_from: Option<PathBuf>,
 }
 
 /// A running PostgreSQL; dropping it ends it. Roles: `postgres` (superuser), `app` (owns the database
@@ -73,9 +76,10 @@ pub(super) fn start_in(dir: &Path, settings: &Settings) -> Result<(Process, Plac
         std::os::unix::fs::chown(&home, Some(user.uid), Some(user.gid))
             .map_err(LabError::file("hand over", &home))?;
     }
-    match settings.standby_of {
-        None => initialise(&bin, &home, settings)?,
-        Some(primary) => copy_of(&bin, &home, primary)?,
+    match (settings.standby_of, &settings.standby_from) {
+        (None, _) => initialise(&bin, &home, settings)?,
+        (Some(primary), None) => copy_of(&bin, &home, primary)?,
+        (Some(primary), Some(data)) => cold_copy_of(data, &home, primary)?,
     }
     // Written by root into a folder it may pass through; the server only appends.
     fs::write(dir.join("postgres.log"), "").map_err(LabError::file("write", dir.join("postgres.log")))?;
@@ -115,6 +119,14 @@ fn copy_of(bin: &Path, home: &Path, primary: u16) -> Result<(), LabError> {
     let mut backup = command(&bin.join("pg_basebackup"), home);
     backup.args(["-h", "127.0.0.1", "-U", "postgres", "-c", "fast", "-X", "stream", "-R", "--no-sync", "-p"]);
     run(backup.arg(primary.to_string()).arg("-D").arg(home.join("data")), "")
+}
+
+/// The same by copying its files: what they hold is what a crash would have left.
+fn cold_copy_of(data: &Path, home: &Path, primary: u16) -> Result<(), LabError> {
+    const COPY: &str = "cp -Rp \"$1\" data && rm data/postmaster.pid && touch data/standby.signal && \
+                        echo \"primary_conninfo = 'host=127.0.0.1 port=$2 user=postgres'\" >>data/postgresql.auto.conf";
+    let mut copy = command(Path::new("/bin/sh"), home);
+    run(copy.args(["-ec", COPY, "copy"]).arg(data).arg(primary.to_string()), "")
 }
 
 fn roles() -> Vec<String> {

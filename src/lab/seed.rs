@@ -36,6 +36,7 @@ pub(super) fn postgres(bin_dir: Option<&Path>) -> Settings {
         server: server.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         setup: setup.to_vec(),
         standby_of: None,
+        standby_from: None,
     }
 }
 

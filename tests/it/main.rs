@@ -35,6 +35,7 @@ mod postgres_look;
 mod postgres_prepared;
 mod postgres_safe;
 mod postgres_source;
+mod postgres_standby;
 mod postgres_upkeep;
 mod postgres_versions;
 mod prometheus;
