@@ -5,6 +5,7 @@ mod cancel_backend;
 mod clear;
 mod clear_namespace;
 mod kept_session;
+mod pause_queue;
 mod plan_id;
 mod postgres_actions;
 mod postgres_look;
@@ -17,6 +18,7 @@ mod varnish_health;
 
 pub use action::{Action, ProgressSink, StopFlag};
 pub use clear_namespace::RedisActions;
+pub use pause_queue::QueueActions;
 pub use plan_id::plan_id;
 pub use postgres_actions::PostgresActions;
 pub use set_server::HaproxyActions;
@@ -33,4 +35,7 @@ pub const ACTIONS: &[(&str, MakeAction)] = &[
     ("redis", |spec| Ok(Box::new(RedisActions::new(spec)))),
     ("haproxy", |spec| Ok(Box::new(HaproxyActions::new(spec)))),
     ("varnish", |spec| Ok(Box::new(VarnishActions::new(spec)?))),
+    ("rq", |spec| Ok(Box::new(QueueActions::new(spec)))),
+    ("asynq", |spec| Ok(Box::new(QueueActions::new(spec)))),
+    ("solid_queue", |spec| Ok(Box::new(QueueActions::new(spec)))),
 ];

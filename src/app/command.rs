@@ -75,6 +75,8 @@ pub enum Command {
     Maintenance,
     /// Give it another weight.
     Weight,
+    /// Pause the selected queue, or resume it.
+    PauseQueue,
     /// Mark a deploy.
     MarkDeploy,
     /// Explain the selected statement.
@@ -138,6 +140,7 @@ pub const COMMANDS: &[CommandInfo] = &[
     row(C::Ready, "ready", &["R"], "bring the selected server back", "bring back", None),
     row(C::Maintenance, "maint", &[], "take the selected server out, its checks too", "", None),
     row(C::Weight, "weight", &[], "give the selected server another weight", "", Some("WEIGHT")),
+    row(C::PauseQueue, "pause-queue", &["P"], "pause the selected queue, or resume it", "pause queue", None),
     row(C::MarkDeploy, "mark-deploy", &["M"], "mark a deploy", "mark deploy", Some("LABEL")),
     row(C::Explain, "explain", &["E"], "explain the selected statement: how it would be run", "explain", None),
     row(C::Acknowledge, "acknowledge", &["A"], "acknowledge the verdict: it stays, without ringing", "", None),

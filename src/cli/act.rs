@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
-use super::args::{ClearArgs, Consent, Global, KillArgs, MarkArgs, ServerArgs};
+use super::args::{ClearArgs, Consent, Global, KillArgs, MarkArgs, PauseArgs, ServerArgs};
 use super::end::{End, Fail, say};
 use super::plan_text::print_plan;
 use super::run::{config, env, quiet_config, runtime};
@@ -15,8 +15,8 @@ use super::under_way::under_way;
 use crate::config::{Config, find};
 use crate::journal::{Author, Journal, actor};
 use crate::model::{
-    BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, Refusal, SafeText, ServerChange,
-    TargetId, Way,
+    BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, QueueChange, Refusal, SafeText,
+    ServerChange, TargetId, Way, pause_reach,
 };
 use crate::shell::behind::Watch;
 use crate::shell::clock;
@@ -121,6 +121,22 @@ pub(super) fn server(global: &Global, args: &ServerArgs) -> Result<End, Fail> {
             to,
         }),
         None => Err(Refusal::refused("name the server as BACKEND/SERVER, such as app/web1")),
+    };
+    let runtime = runtime()?;
+    let end = runtime.block_on(perform(&hands, intent, args.consent));
+    runtime.shutdown_background();
+    end
+}
+
+/// Lets workers leave a queue alone, or take its jobs again.
+pub(super) fn pause(global: &Global, args: &PauseArgs, to: QueueChange) -> Result<End, Fail> {
+    let config = config(global)?;
+    let hands = hands(&config);
+    let target = args.target.clone();
+    // A kind that cannot be told so says why, and what can.
+    let intent = match config.target(&target).map(|spec| pause_reach(&spec.kind)) {
+        Some(Err(why)) => Err(Refusal::refused(why)),
+        _ => Ok(Intent::PauseQueue { target, queue: args.queue.clone(), to }),
     };
     let runtime = runtime()?;
     let end = runtime.block_on(perform(&hands, intent, args.consent));
@@ -291,6 +307,9 @@ fn told(outcome: &Outcome, plan: Option<&Plan>) -> Value {
             }
             Intent::SetServer { backend, server, .. } => {
                 add("server", SafeText::new(&format!("{backend}/{server}")).as_str().into());
+            }
+            Intent::PauseQueue { queue, .. } => {
+                add("queue", queue.as_deref().map(|name| SafeText::new(name).to_string()).into());
             }
             Intent::MarkDeploy { label, .. } => {
                 add("id", outcome.mark.clone().into());

@@ -61,6 +61,10 @@ pub enum Verb {
     Explain(ExplainArgs),
     /// Drain a server behind a HAProxy, take it out, bring it back, or weigh it
     Server(ServerArgs),
+    /// Let workers leave a queue alone: what is under way is finished, what comes in waits
+    Pause(PauseArgs),
+    /// Let workers take a queue's jobs again
+    Resume(PauseArgs),
     /// Mark a deploy; made for deploy scripts
     Mark(MarkArgs),
     /// Print what was done: intents, outcomes and deploy marks
@@ -258,6 +262,23 @@ pub struct ServerArgs {
     /// Give it this weight, 0 to 256
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=256))]
     pub weight: Option<u16>,
+    /// Asking and printing.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// `pause` and `resume`.
+#[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["queue", "all"]))]
+pub struct PauseArgs {
+    /// The queue
+    pub queue: Option<String>,
+    /// All queues of the target, where the library has one switch (RQ)
+    #[arg(long)]
+    pub all: bool,
+    /// Where the queue is
+    #[arg(long, value_name = "T", value_parser = target)]
+    pub target: TargetId,
     /// Asking and printing.
     #[command(flatten)]
     pub consent: Consent,

@@ -11,6 +11,7 @@ use super::args::{ConfigAsk, Global, Verb, Words};
 use super::end::{End, Fail, USAGE, print, say};
 use super::{act, check, doctor, explain, init, journal, lab, screenshot, settings};
 use crate::config::{Config, Known, load};
+use crate::model::QueueChange;
 use crate::shell::world;
 
 /// Runs one command line to its end.
@@ -54,6 +55,8 @@ fn carry_out(verb: Verb, global: &Global) -> Result<End, Fail> {
         Verb::Kill(args) => act::kill(global, &args),
         Verb::Clear(args) => act::clear(global, &args),
         Verb::Explain(args) => explain::run(global, &args),
+        Verb::Pause(args) => act::pause(global, &args, QueueChange::Pause),
+        Verb::Resume(args) => act::pause(global, &args, QueueChange::Resume),
         Verb::Server(args) => act::server(global, &args),
         Verb::Mark(args) => act::mark(global, &args),
         Verb::Journal(args) => journal::run(global, &args),

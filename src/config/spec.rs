@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{ApplicationPattern, Thresholds};
-use crate::model::{Namespace, TargetId};
+use crate::model::{Namespace, SQL_QUEUE_KINDS, TargetId};
 
 /// Everything that was configured, with defaults filled in.
 #[derive(Clone, Debug, Default)]
@@ -181,7 +181,12 @@ impl TargetSpec {
             url: None,
             sentinels: Vec::new(),
             master: None,
-            every: Duration::from_secs(if kind == "prometheus_hosts" { 5 } else { 1 }),
+            every: Duration::from_secs(match kind {
+                // RabbitMQ counts anew every five seconds only, and counting rows is no small question.
+                "prometheus_hosts" | "rabbitmq" => 5,
+                kind if SQL_QUEUE_KINDS.contains(&kind) => 5,
+                _ => 1,
+            }),
             timeout: Duration::from_secs(if kind == "prometheus_hosts" { 10 } else { 3 }),
             slow_after: Duration::from_secs(1),
             applications: None,

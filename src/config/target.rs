@@ -128,10 +128,6 @@ pub(super) fn target(
     let mut spec = TargetSpec::new(id, &kind);
     spec.line = Some(doc.line(span));
     let millis = Duration::from_millis;
-    if SQL_QUEUE_KINDS.contains(&kind.as_str()) || kind == "rabbitmq" {
-        // Counting rows is no small question, and RabbitMQ counts anew every five seconds only.
-        spec.every = Duration::from_secs(5);
-    }
     if let Some(every) = doc.duration(&at, "every", millis(100), Duration::from_hours(1)) {
         spec.every = every;
     }

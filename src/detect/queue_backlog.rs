@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use super::{Assessment, View};
 use crate::model::words::span;
-use crate::model::{Culprit, Queue, QueueAge, Resource, Severity, TargetId};
-use crate::store::QueueRates;
+use crate::model::{
+    Culprit, Intent, PauseReach, Queue, QueueAge, QueueChange, Remedy, Resource, Severity, TargetId,
+    pause_reach,
+};
+use crate::store::{QueueRates, TargetInfo};
 
 /// How long more must come in than goes out before it is said.
 const OVERRUN: Duration = Duration::from_secs(15);
@@ -22,7 +25,11 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
         for queue in &sample.queues {
             let rates = target.queue_window().and_then(|rows| rows.get(queue.name.as_str()));
             let id = target.info.id.row(queue.name.as_str());
-            out.push(backlog(view, &id, queue, rates));
+            let mut waits = backlog(view, &id, queue, rates);
+            if queue.paused == Some(true) && waits.kept > Severity::Ok {
+                waits.remedy = resume(&target.info, queue);
+            }
+            out.push(waits);
             out.push(no_worker(&id, queue));
             out.extend(overrun(view, &id, queue, rates));
         }
@@ -48,6 +55,16 @@ fn backlog(view: &View<'_>, id: &TargetId, queue: &Queue, rates: Option<&QueueRa
     )
     .says(told(queue, rates))
     .culprit(Culprit::Queue { name: queue.name.clone(), depth: queue.depth })
+}
+
+/// Jobs that wait because somebody paused their queue: take them again, where the library can be told so.
+fn resume(target: &TargetInfo, queue: &Queue) -> Option<Remedy> {
+    let (queue, says) = match pause_reach(&target.kind).ok()? {
+        PauseReach::One => (Some(queue.name.to_string()), "resume the queue"),
+        PauseReach::All => (None, "resume the queues"),
+    };
+    let intent = Intent::PauseQueue { target: target.id.clone(), queue, to: QueueChange::Resume };
+    Some(Remedy { intent: Some(intent), says: says.into() })
 }
 
 fn told(queue: &Queue, rates: Option<&QueueRates>) -> String {

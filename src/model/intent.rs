@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendKey, Clearing, Namespace, TargetId, Timestamp};
+use super::{BackendKey, Clearing, Namespace, QueueChange, TargetId, Timestamp};
 
 /// One wish, named precisely enough that nothing else can be hit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,15 @@ pub enum Intent {
         /// What becomes of it.
         to: ServerChange,
     },
+    /// Let workers leave a queue alone, or take its jobs again.
+    PauseQueue {
+        /// Where the queue is.
+        target: TargetId,
+        /// The queue; `None` is all of them, where the library has one switch.
+        queue: Option<String>,
+        /// What becomes of it.
+        to: QueueChange,
+    },
     /// Write down that a deploy happens now.
     MarkDeploy {
         /// `v8.1.2`.
@@ -103,6 +112,7 @@ impl Intent {
             Self::RollbackPrepared { .. } => "rollback_prepared",
             Self::ClearNamespace { .. } => "clear_namespace",
             Self::SetServer { .. } => "set_server",
+            Self::PauseQueue { .. } => "pause_queue",
             Self::MarkDeploy { .. } => "mark_deploy",
         }
     }
@@ -115,6 +125,7 @@ impl Intent {
             | Self::CancelBackend { target, .. }
             | Self::RollbackPrepared { target, .. }
             | Self::SetServer { target, .. }
+            | Self::PauseQueue { target, .. }
             | Self::ClearNamespace { target, .. } => Some(target),
             Self::MarkDeploy { .. } => None,
         }
@@ -142,6 +153,10 @@ impl Intent {
             Self::SetServer { target, backend, server, to } => {
                 let server = shell_word(&format!("{backend}/{server}"));
                 format!("warroom server {server} --target {target} {}", to.flag())
+            }
+            Self::PauseQueue { target, queue, to } => {
+                let which = queue.as_deref().map_or_else(|| "--all".to_owned(), shell_word);
+                format!("warroom {} {which} --target {target}", to.word())
             }
             Self::MarkDeploy { label, .. } => format!("warroom mark {}", shell_word(label)),
         }

@@ -24,6 +24,7 @@ mod lab_faults;
 mod memcached;
 mod nginx;
 mod node_exporter;
+mod pause_queue;
 mod pgbouncer;
 mod postgres;
 mod postgres_actions;

@@ -3,7 +3,8 @@
 
 use warroom::detect::Judgement;
 use warroom::model::{
-    Culprit, Finding, NotedJob, Queue, QueueAge, QueueSample, Sample, Severity, SharedCounts,
+    Broker, BrokerNode, Culprit, Finding, NotedJob, Queue, QueueAge, QueueSample, Sample, Severity,
+    SharedCounts,
 };
 
 use super::redis_detect::{found, judged};
@@ -131,6 +132,69 @@ fn jobs_that_die_come_back_or_lost_their_worker() {
     let lost = |seconds| queues(seconds, |_, sample| sample.queues[0].orphaned = Some(3));
     assert_eq!(found(&lost(20), "orphaned_jobs"), None, "its queue may still take it back");
     assert!(warned(&lost(40), "orphaned_jobs").says.contains("3 jobs were taken long ago"));
+}
+
+#[test]
+fn jobs_held_without_end_and_jobs_handed_out_again_and_again() {
+    let held = |seconds| {
+        queues(seconds, |_, sample| {
+            let queue = &mut sample.queues[0];
+            (queue.depth, queue.in_flight, queue.workers, queue.processed) = (40, Some(6), Some(2), Some(9));
+            queue.oldest = QueueAge::AtLeast(120.0);
+        })
+    };
+    let finding = warned(&held(90), "stuck_workers");
+    assert!(finding.says.starts_with("2 workers hold 6 jobs and finished none"), "{}", finding.says);
+    assert_eq!(found(&held(40), "stuck_workers"), None, "a job may take a while");
+
+    let again = |done: u64| {
+        queues(40, move |second, sample| {
+            let queue = &mut sample.queues[0];
+            (queue.processed, queue.redelivered) = (Some(done * second), Some(3 * second));
+        })
+    };
+    let finding = warned(&again(0), "poison_job");
+    assert!(
+        finding.says.contains("were handed out once more within ten seconds, 0 were done"),
+        "{}",
+        finding.says
+    );
+    assert_eq!(found(&again(20), "poison_job"), None, "most are done");
+}
+
+#[test]
+fn a_broker_without_memory_without_a_node_or_with_a_broken_queue() {
+    let broker = |change: fn(&mut QueueSample)| {
+        queues(20, move |_, sample| {
+            let node = |name: &str| BrokerNode { name: name.into(), running: true, ..BrokerNode::default() };
+            sample.broker =
+                Some(Broker { nodes: vec![node("rabbit@a"), node("rabbit@b")], ..Broker::default() });
+            change(sample);
+        })
+    };
+    let full = broker(|sample| {
+        let broker = sample.broker.as_mut().unwrap();
+        (broker.blocked, broker.blocked_users) = (Some(3), vec!["shop".into()]);
+        let node = &mut broker.nodes[1];
+        (node.disk_alarm, node.disk_free, node.disk_limit) = (true, Some(20 << 20), Some(48 << 20));
+    });
+    let finding = warned(&full, "broker_alarm");
+    assert_eq!(finding.severity, Severity::Critical);
+    assert_eq!(
+        finding.says,
+        "rabbit@b is out of disk (20 MB free, it wants 48 MB): 3 connections of shop put jobs in and are made to wait"
+    );
+    let down = broker(|sample| sample.broker.as_mut().unwrap().nodes[0].running = false);
+    assert_eq!(warned(&down, "broker_node").says, "1 of 2 nodes is down: rabbit@a");
+    let apart =
+        broker(|sample| sample.broker.as_mut().unwrap().nodes[0].apart_from = vec!["rabbit@b".into()]);
+    assert_eq!(warned(&apart, "broker_node").severity, Severity::Critical);
+    let crashed = broker(|sample| sample.queues[0].unusable = Some("crashed".into()));
+    assert_eq!(warned(&crashed, "queue_unusable").target.as_str(), "it/mail");
+    let well = broker(|_| {});
+    assert!(
+        ["broker_alarm", "broker_node", "queue_unusable"].iter().all(|rule| found(&well, rule).is_none())
+    );
 }
 
 #[test]

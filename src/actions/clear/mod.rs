@@ -19,6 +19,6 @@ pub(super) use guard::Guard;
 pub(super) use nodes::Holder;
 pub(super) use preview::Preview;
 pub(super) use probe::{Probe, ping_for_ever};
-pub(super) use server::{Facts, Server};
+pub(super) use server::{Facts, Server, ask, number, refused, text};
 pub(super) use sweep::{End, Sweep, Tally};
 pub(super) use words::{Felt, MOST, lines, outcome, running, warnings};

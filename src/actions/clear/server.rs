@@ -35,14 +35,22 @@ impl Server {
     /// # Errors
     /// A sentence, without credentials.
     pub(in crate::actions) async fn open(&self) -> Result<MultiplexedConnection, String> {
+        self.open_as("warroom-clear").await
+    }
+
+    /// Opens a connection under this name.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(in crate::actions) async fn open_as(&self, name: &str) -> Result<MultiplexedConnection, String> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
         let connection = self.client.get_multiplexed_async_connection_with_config(&config).await;
         let mut connection = connection.map_err(|error| self.in_words(&error))?;
-        let mut name = redis::pipe();
-        name.cmd("CLIENT").arg("SETNAME").arg("warroom-clear");
-        connection.send_packed_commands(&name, 0, 1).await.map_err(|error| self.in_words(&error))?;
+        let mut named = redis::pipe();
+        named.cmd("CLIENT").arg("SETNAME").arg(name);
+        connection.send_packed_commands(&named, 0, 1).await.map_err(|error| self.in_words(&error))?;
         Ok(connection)
     }
 
@@ -87,7 +95,7 @@ impl Server {
 }
 
 /// Asks in one round trip; an answer may be the server's error.
-pub(super) async fn ask(
+pub(in crate::actions) async fn ask(
     connection: &mut MultiplexedConnection,
     questions: &Pipeline,
 ) -> Result<Vec<Value>, String> {
@@ -109,7 +117,7 @@ pub(super) fn in_words(error: &RedisError) -> String {
 }
 
 /// The first refusal among these answers, in words with its mend.
-pub(super) fn refused(values: &[Value]) -> Option<String> {
+pub(in crate::actions) fn refused(values: &[Value]) -> Option<String> {
     values.iter().find_map(|value| {
         let Value::ServerError(error) = value else { return None };
         let details = error.details().unwrap_or_default();
@@ -254,7 +262,7 @@ fn takes_options(told: &Value) -> Option<bool> {
 }
 
 /// A text answer.
-pub(super) fn text(value: &Value) -> String {
+pub(in crate::actions) fn text(value: &Value) -> String {
     match value {
         Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Value::SimpleString(text) => text.clone(),
@@ -264,7 +272,7 @@ pub(super) fn text(value: &Value) -> String {
 }
 
 /// A whole number, however the server wrote it.
-pub(super) fn number(value: &Value) -> Option<i64> {
+pub(in crate::actions) fn number(value: &Value) -> Option<i64> {
     match value {
         Value::Int(number) => Some(*number),
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok()?.parse().ok(),

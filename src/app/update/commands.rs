@@ -1,8 +1,8 @@
 //! Every command, carried out: from a key, from a list or from the palette.
 
 use super::{
-    DONE, Done, confirm, explain, look, menu, moves, palette, prompt, servers, settle, targeting, tell,
-    travel,
+    DONE, Done, confirm, explain, look, menu, moves, palette, prompt, queues, servers, settle, targeting,
+    tell, travel,
 };
 use crate::app::{
     App, Cell, Command, Effect, Input, LabAsk, MenuItem, Overlay, Pick, Place, RowKey, Tab, about, detail,
@@ -76,6 +76,10 @@ pub(super) fn run(app: &mut App, command: Command, argument: Option<&str>) -> Do
         }
         Command::Weight => {
             let intent = servers::weigh(app, argument)?;
+            confirm::open(app, intent)
+        }
+        Command::PauseQueue => {
+            let intent = queues::intent(app)?;
             confirm::open(app, intent)
         }
         Command::MarkDeploy => {
@@ -235,6 +239,7 @@ fn actions(app: &mut App) -> Done {
         Some(Tab::Locks | Tab::Sessions) => vec![Command::Terminate, Command::Cancel, Command::Explain],
         Some(Tab::Statements) => vec![Command::Explain],
         Some(Tab::Caches | Tab::Namespaces) => vec![Command::Clear],
+        Some(Tab::Queues) => vec![Command::PauseQueue, Command::Fix],
         Some(Tab::Backends) => vec![Command::Drain, Command::Ready, Command::Maintenance, Command::Fix],
         Some(_) => vec![Command::Fix],
     };

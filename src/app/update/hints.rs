@@ -63,6 +63,9 @@ pub fn hints(app: &App) -> Vec<Hint> {
             C::Actions,
             C::Palette,
         ],
+        Place::Zoom(_, Tab::Queues) => {
+            &[C::PauseQueue, C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::Actions, C::Palette]
+        }
         Place::Zoom(..) => {
             &[C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::MarkDeploy, C::Palette]
         }

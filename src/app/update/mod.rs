@@ -15,6 +15,7 @@ mod menu;
 mod moves;
 mod palette;
 mod prompt;
+mod queues;
 mod servers;
 mod settle;
 mod targeting;

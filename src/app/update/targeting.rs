@@ -1,6 +1,6 @@
 //! What an acting command would hit here, by exact identity, or why there is nothing to hit.
 
-use super::{moves, servers};
+use super::{moves, queues, servers};
 use crate::app::tables::{FOUND, as_config};
 use crate::app::{App, Command, Place, RowKey, Tab, table};
 use crate::model::{BackendKey, Culprit, ExplainAsk, ExplainOf, Intent, Namespace, Resource, TargetId};
@@ -17,6 +17,7 @@ pub fn why_not(app: &App, command: Command) -> Option<String> {
             | Command::Ready
             | Command::Maintenance
             | Command::Weight
+            | Command::PauseQueue
             | Command::MarkDeploy
             | Command::LabBreak
             | Command::LabHeal
@@ -32,6 +33,7 @@ pub fn why_not(app: &App, command: Command) -> Option<String> {
         Command::Clear => namespaces(app).err(),
         Command::Drain | Command::Ready | Command::Maintenance => servers::intent(app, command).err(),
         Command::Weight => servers::selected(app).err(),
+        Command::PauseQueue => queues::intent(app).err(),
         Command::Explain => explain(app).err(),
         Command::Acknowledge if app.past.is_some() => Some("this is the past: L goes back to now".into()),
         Command::Acknowledge => {

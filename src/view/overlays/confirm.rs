@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{frame, keys};
 use crate::app::Confirming;
-use crate::model::{Confirm, Intent, Plan, SafeText};
+use crate::model::{Confirm, Intent, Plan, QueueChange, SafeText};
 use crate::view::ink::{Ink, wrap};
 use crate::view::scene::Scene;
 use crate::view::theme::Role;
@@ -114,6 +114,8 @@ const fn title(intent: &Intent) -> &'static str {
         Intent::RollbackPrepared { .. } => "Roll back a prepared transaction",
         Intent::ClearNamespace { .. } => "Clear a namespace",
         Intent::SetServer { .. } => "Change a server behind the proxy",
+        Intent::PauseQueue { to: QueueChange::Pause, .. } => "Pause a queue",
+        Intent::PauseQueue { to: QueueChange::Resume, .. } => "Resume a queue",
         Intent::MarkDeploy { .. } => "Mark a deploy",
     }
 }
@@ -142,6 +144,9 @@ fn journal(intent: &Intent, scene: &Scene<'_>) -> String {
                 SafeText::new(backend),
                 SafeText::new(server)
             )
+        }
+        Intent::PauseQueue { queue, to, .. } => {
+            format!("{} {}", to.word(), SafeText::new(queue.as_deref().unwrap_or("all queues")))
         }
         Intent::MarkDeploy { label, .. } => format!("mark deploy {label}"),
     }

@@ -9,6 +9,7 @@ mod explain;
 mod keymap;
 mod palette;
 mod places;
+mod queues;
 mod servers;
 mod time;
 mod world;

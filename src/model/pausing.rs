@@ -1,0 +1,55 @@
+//! Which queue libraries can be told from outside to leave a queue alone for a while, and how far that reaches.
+
+use serde::{Deserialize, Serialize};
+
+/// What becomes of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueChange {
+    /// No worker takes another job from it; what is under way is finished.
+    Pause,
+    /// Its jobs are taken again.
+    Resume,
+}
+
+impl QueueChange {
+    /// `pause`, `resume`: as the command line writes it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+}
+
+/// How far a pause reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseReach {
+    /// One queue.
+    One,
+    /// All queues of the target together: the library has one switch.
+    All,
+}
+
+/// How far a pause reaches on a target of this kind.
+///
+/// # Errors
+/// Why there is none, and what to do instead.
+pub fn pause_reach(kind: &str) -> Result<PauseReach, &'static str> {
+    match kind {
+        "asynq" | "solid_queue" => Ok(PauseReach::One),
+        "rq" => Ok(PauseReach::All),
+        "bullmq" => {
+            Err("BullMQ moves jobs when it pauses, each version in its own way: queue.pause() does it")
+        }
+        "sidekiq" => Err("only Sidekiq Pro looks at paused queues; quiet a process of it with TSTP"),
+        "good_job" => Err("GoodJob looks at pauses only where the app enables them: GoodJob.pause(queue: …)"),
+        "oban" => Err("Oban keeps no note of a pause that could be verified: Oban.pause_queue(queue: …)"),
+        "river" => Err("River's clients must be told too: Client.QueuePause does both"),
+        "laravel" => Err("Laravel keeps pauses in the app's cache: php artisan queue:pause"),
+        "celery" => Err("Celery's workers are told one by one: celery control cancel_consumer QUEUE"),
+        "rabbitmq" => Err("RabbitMQ cannot hold a queue back: stop those that read it"),
+        _ => Err("this library has no way to hold a queue back: stop its workers"),
+    }
+}
