@@ -65,13 +65,22 @@ impl Course {
         }
         self.added.push_back((at, added));
         if self.added.len() > POINTS {
-            let mut nth = 0;
-            let old = POINTS / 2;
-            // A point that is gone makes the bound lower, never wrong. The first one stays.
-            self.added.retain(|_| {
-                nth += 1;
-                nth > old || nth % 2 == 1
-            });
+            self.thin(at);
+        }
+    }
+
+    /// Drops the point that is missed least: those that stay lie the closer the younger they are. A point
+    /// that is gone makes the bound lower, never wrong.
+    fn thin(&mut self, at: Instant) {
+        let between = |n: usize| {
+            let (before, here, after) =
+                (self.added.get(n - 1)?.0, self.added.get(n)?.0, self.added.get(n + 1)?.0);
+            let age = at.duration_since(here).as_secs_f64().max(0.001);
+            Some((n, after.duration_since(before).as_secs_f64() / age))
+        };
+        let least = (1..self.added.len() - 1).filter_map(between).min_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((n, _)) = least {
+            self.added.remove(n);
         }
     }
 
@@ -108,11 +117,12 @@ mod tests {
 
     #[test]
     fn the_newest_that_wait_bound_the_age_of_the_oldest() {
-        // 10 a second put in, 5 a second taken: the 25th newest of 50 seconds was put in 2.5 s before.
+        // 10 a second put in, 5 a second taken. At 40 s there were 200, and 200 still count at 50 s: the
+        // oldest is no younger than the 301st of 500, which was there at 35 s.
         let steady: Vec<_> = (0..=10).map(|n| (n * 5, Some(n * 50), n * 25)).collect();
         let ages = course(&steady);
         assert_eq!(ages[..3], [0, 0, 0], "the counters must have met first");
-        assert_eq!(ages[10], 20, "the 200th newest, as it waited ten seconds ago: {ages:?}");
+        assert_eq!(ages[10], 15, "{ages:?}");
         // Nothing moves: as old as it has been seen.
         assert_eq!(
             course(&[(0, Some(9), 3), (5, Some(9), 3), (10, Some(9), 3), (60, Some(9), 3)])[2..],
