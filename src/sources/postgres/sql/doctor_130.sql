@@ -28,4 +28,7 @@ from (select count(*) as all_tables,
             from pg_class c join pg_namespace n on n.oid = c.relnamespace
             where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relpersistence <> 't'
               and n.nspname not like 'pg\_%' and n.nspname <> 'information_schema'
+              -- What belongs to an extension is no application's.
+              and not exists (select from pg_depend d
+                              where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
             limit 20000) r) t
