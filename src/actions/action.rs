@@ -1,10 +1,9 @@
 //! What every action must be able to do.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use crate::journal::Intended;
@@ -17,15 +16,12 @@ pub type ProgressSink = mpsc::Sender<Progress>;
 pub trait Action: Send + Sync {
     /// Makes ready what may be out of reach once it is needed: a session on a server that fills up. Reads only;
     /// called again and again while a console is open.
-    fn stand_ready<'a>(&'a self) -> Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>> {
+    fn stand_ready(&self) -> BoxFuture<'_, Result<(), Refusal>> {
         Box::pin(async { Ok(()) })
     }
 
     /// Finds out, by reading only, what the intent would touch.
-    fn plan<'a>(
-        &'a self,
-        intent: &'a Intent,
-    ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>>;
+    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>>;
 
     /// Does it, verifies it and tells what came of it. Takes proof that the intent is on disk.
     fn act<'a>(
@@ -33,7 +29,7 @@ pub trait Action: Send + Sync {
         intended: &'a Intended,
         progress: ProgressSink,
         stop: StopFlag,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+    ) -> BoxFuture<'a, Outcome>;
 }
 
 /// How the operator holds a running act: go on, pause, stop.

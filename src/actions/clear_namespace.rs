@@ -1,9 +1,8 @@
 //! Clears one cache namespace: only keys with its literal prefix, batch by batch, never holding others up.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::clear::{
@@ -295,10 +294,7 @@ impl Drop for StopWhenDropped {
 }
 
 impl Action for RedisActions {
-    fn plan<'a>(
-        &'a self,
-        intent: &'a Intent,
-    ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>> {
+    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
         Box::pin(self.look(intent))
     }
 
@@ -307,7 +303,7 @@ impl Action for RedisActions {
         intended: &'a Intended,
         progress: ProgressSink,
         stop: StopFlag,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+    ) -> BoxFuture<'a, Outcome> {
         Box::pin(self.clear(intended.plan(), progress, stop))
     }
 }

@@ -1,10 +1,9 @@
 //! The actions on one PostgreSQL server, over a session of their own that is kept once it is open:
 //! a server out of connections can still be helped.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
@@ -179,14 +178,11 @@ impl PostgresActions {
 }
 
 impl Action for PostgresActions {
-    fn stand_ready<'a>(&'a self) -> Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>> {
+    fn stand_ready(&self) -> BoxFuture<'_, Result<(), Refusal>> {
         Box::pin(self.open())
     }
 
-    fn plan<'a>(
-        &'a self,
-        intent: &'a Intent,
-    ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>> {
+    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
         Box::pin(async move {
             let kept = &mut *self.kept.lock().await;
             match intent {
@@ -212,7 +208,7 @@ impl Action for PostgresActions {
         intended: &'a Intended,
         _progress: ProgressSink,
         _stop: StopFlag,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+    ) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             let kept = &mut *self.kept.lock().await;
             let plan = intended.plan();

@@ -1,10 +1,9 @@
 //! How much one server behind a HAProxy gets: drained, taken out, brought back, weighed. Over the runtime
 //! socket, on one connection a command.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::server_look::{Look, Standing};
@@ -292,10 +291,7 @@ const fn then(to: ServerChange) -> &'static str {
 }
 
 impl Action for HaproxyActions {
-    fn plan<'a>(
-        &'a self,
-        intent: &'a Intent,
-    ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>> {
+    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
         Box::pin(self.planned(intent))
     }
 
@@ -304,7 +300,7 @@ impl Action for HaproxyActions {
         intended: &'a Intended,
         _progress: ProgressSink,
         _stop: StopFlag,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+    ) -> BoxFuture<'a, Outcome> {
         Box::pin(self.carried_out(intended.plan()))
     }
 }

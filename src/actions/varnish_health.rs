@@ -1,9 +1,8 @@
 //! Whether Varnish sends requests to one of its backends: set sick, set healthy, or left to its probe again.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 use super::{Action, ProgressSink, StopFlag, plan_id};
@@ -269,10 +268,7 @@ const fn then(to: ServerChange) -> &'static str {
 }
 
 impl Action for VarnishActions {
-    fn plan<'a>(
-        &'a self,
-        intent: &'a Intent,
-    ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>> {
+    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
         Box::pin(self.planned(intent))
     }
 
@@ -281,7 +277,7 @@ impl Action for VarnishActions {
         intended: &'a Intended,
         _progress: ProgressSink,
         _stop: StopFlag,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+    ) -> BoxFuture<'a, Outcome> {
         Box::pin(self.carried_out(intended.plan()))
     }
 }

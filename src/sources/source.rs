@@ -1,13 +1,9 @@
 //! What every source must be able to do.
 
-use std::future::Future;
-use std::pin::Pin;
+pub use futures_util::future::BoxFuture;
 
 use crate::config::TargetSpec;
 use crate::model::{DoctorLine, Reading};
-
-/// A future on the heap.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Asks one target. The caller owns the clock, the timeout, the back-off and the retry.
 pub trait Source: Send {

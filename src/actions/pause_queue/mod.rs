@@ -5,8 +5,7 @@ mod redis_switch;
 mod solid_queue;
 mod words;
 
-use std::future::Future;
-use std::pin::Pin;
+use futures_util::future::BoxFuture;
 
 use super::{Action, ProgressSink, StopFlag};
 use crate::config::TargetSpec;
@@ -89,10 +88,7 @@ impl QueueActions {
 }
 
 impl Action for QueueActions {
-    fn plan<'a>(
-        &'a self,
-        intent: &'a Intent,
-    ) -> Pin<Box<dyn Future<Output = Result<Plan, Refusal>> + Send + 'a>> {
+    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
         Box::pin(self.planned(intent))
     }
 
@@ -101,7 +97,7 @@ impl Action for QueueActions {
         intended: &'a Intended,
         _progress: ProgressSink,
         _stop: StopFlag,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+    ) -> BoxFuture<'a, Outcome> {
         Box::pin(self.carried_out(intended.plan()))
     }
 }
