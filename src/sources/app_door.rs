@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::web_page::WebPage;
 use crate::model::{PollError, PollErrorKind};
 
 /// Longest answer taken: a thousand workers with what they work on stay below it.
@@ -16,6 +17,22 @@ const MOST: u64 = 8 << 20;
 pub(super) enum AppDoor {
     Unix(String),
     Tcp(String),
+}
+
+/// By a door of its own, or by a page that some web server hands out.
+pub(super) enum AppWay {
+    Door(AppDoor),
+    Page(WebPage),
+}
+
+impl AppWay {
+    /// Whether who answers there runs on this machine.
+    pub(super) fn is_here(&self) -> bool {
+        match self {
+            Self::Door(door) => door.is_here(),
+            Self::Page(page) => page.is_here(),
+        }
+    }
 }
 
 impl AppDoor {

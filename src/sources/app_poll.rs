@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::app_door::AppWay;
 use super::{BoxFuture, Source, unix_queue};
 use crate::config::TargetSpec;
 use crate::model::words::many;
@@ -13,8 +14,8 @@ pub(super) trait Ask: Send {
     fn ask(&mut self) -> BoxFuture<'_, Result<AppSample, PollError>>;
     /// Where it asks, in words.
     fn place(&self) -> String;
-    /// Whether who answers runs on this machine.
-    fn is_here(&self) -> bool;
+    /// The way it asks by.
+    fn way(&self) -> &AppWay;
 
     /// Asks once; what a server on this machine cannot see of its sockets, the kernel is asked.
     fn look(&mut self) -> BoxFuture<'_, Result<AppSample, PollError>>
@@ -23,7 +24,7 @@ pub(super) trait Ask: Send {
     {
         Box::pin(async move {
             let mut sample = self.ask().await?;
-            if self.is_here() {
+            if self.way().is_here() {
                 unix_queue::fill(&mut sample);
             }
             Ok(sample)

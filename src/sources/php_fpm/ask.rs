@@ -6,7 +6,7 @@ use super::{fastcgi, status};
 use crate::config::{Secret, TargetSpec};
 use crate::model::{AppSample, AppSocket, Missing, PollError, PollErrorKind, SafeText};
 use crate::sources::BoxFuture;
-use crate::sources::app_door::AppDoor;
+use crate::sources::app_door::{AppDoor, AppWay};
 use crate::sources::app_poll::Ask;
 use crate::sources::web_page::{Hints, WebPage};
 
@@ -15,13 +15,8 @@ const QUERY: &str = "json&full";
 /// Where the page is, unless the config says otherwise.
 const PATH: &str = "/status";
 
-enum Way {
-    Door(AppDoor),
-    Page(WebPage),
-}
-
 struct FpmAsk {
-    way: Way,
+    way: AppWay,
     path: String,
     listens: Option<SafeText>,
     place: String,
@@ -43,14 +38,14 @@ pub(super) fn make(spec: &TargetSpec) -> Result<Box<dyn Ask>, String> {
             not_found: "does this location lead to the pool's pm.status_path?",
             most_mb: 8,
         };
-        Way::Page(WebPage::new(url, hints)?)
+        AppWay::Page(WebPage::new(url, hints)?)
     } else {
         let door = AppDoor::of_url(url, "fcgi://")
             .ok_or("url must be fcgi://host:port/status, unix:/path or http://")?;
         let rest = url.strip_prefix("fcgi://").and_then(|rest| rest.split_once('/'));
         let given = rest.map(|(_, path)| format!("/{path}")).filter(|path| path.len() > 1);
         path = path.or(given);
-        Way::Door(door)
+        AppWay::Door(door)
     };
     let path = path.unwrap_or_else(|| PATH.to_owned());
     if !path.starts_with('/') || path.contains(['?', '#']) {
@@ -63,8 +58,8 @@ pub(super) fn make(spec: &TargetSpec) -> Result<Box<dyn Ask>, String> {
 impl FpmAsk {
     async fn read(&mut self) -> Result<AppSample, PollError> {
         let body = match &self.way {
-            Way::Page(page) => page.get().await?,
-            Way::Door(door) => self.over_fastcgi(door).await?,
+            AppWay::Page(page) => page.get().await?,
+            AppWay::Door(door) => self.over_fastcgi(door).await?,
         };
         let read = status::read(&body, &self.path).ok_or_else(|| {
             let says = "this is no status page of php-fpm; is pm.status_path set to";
@@ -78,7 +73,7 @@ impl FpmAsk {
         self.asked += u64::from(through);
         sample.requests = sample.requests.map(|all| all.saturating_sub(self.asked));
         let own = match &self.way {
-            Way::Door(door) if through => Some(SafeText::new(door.place())),
+            AppWay::Door(door) if through => Some(SafeText::new(door.place())),
             _ => None,
         };
         let known = self.listens.clone().or(own);
@@ -130,10 +125,7 @@ impl Ask for FpmAsk {
         self.place.clone()
     }
 
-    fn is_here(&self) -> bool {
-        match &self.way {
-            Way::Door(door) => door.is_here(),
-            Way::Page(page) => page.is_here(),
-        }
+    fn way(&self) -> &AppWay {
+        &self.way
     }
 }

@@ -6,17 +6,12 @@ use super::stats;
 use crate::config::{Secret, TargetSpec};
 use crate::model::{AppSample, AppSocket, Missing, PollError, PollErrorKind, SafeText};
 use crate::sources::BoxFuture;
-use crate::sources::app_door::AppDoor;
+use crate::sources::app_door::{AppDoor, AppWay};
 use crate::sources::app_poll::Ask;
 use crate::sources::web_page::{Hints, WebPage};
 
-enum Way {
-    Door(AppDoor),
-    Page(WebPage),
-}
-
 struct PumaAsk {
-    way: Way,
+    way: AppWay,
     token: Option<Secret>,
     listens: Option<SafeText>,
     place: String,
@@ -31,7 +26,7 @@ pub(super) fn make(spec: &TargetSpec) -> Result<Box<dyn Ask>, String> {
                     letters and digits".into());
     }
     let way = if let Some(door) = AppDoor::of_url(url, "unix:") {
-        Way::Door(door)
+        AppWay::Door(door)
     } else {
         let mut url = Url::parse(url).map_err(|error| format!("url: {error}"))?;
         if !url.path().ends_with("stats") {
@@ -42,7 +37,7 @@ pub(super) fn make(spec: &TargetSpec) -> Result<Box<dyn Ask>, String> {
         }
         let hints =
             Hints { login: "", not_found: "is this Puma's control app (`--control-url`)?", most_mb: 1 };
-        Way::Page(WebPage::new(url, hints)?)
+        AppWay::Page(WebPage::new(url, hints)?)
     };
     let listens = spec.listens.as_deref().map(SafeText::new);
     Ok(Box::new(PumaAsk { way, token, listens, place: spec.endpoint() }))
@@ -51,11 +46,11 @@ pub(super) fn make(spec: &TargetSpec) -> Result<Box<dyn Ask>, String> {
 impl PumaAsk {
     async fn read(&self) -> Result<AppSample, PollError> {
         let text = match &self.way {
-            Way::Page(page) => page.get().await.map_err(|error| match error.kind {
+            AppWay::Page(page) => page.get().await.map_err(|error| match error.kind {
                 PollErrorKind::Rights => self.refused(),
                 _ => error,
             })?,
-            Way::Door(door) => {
+            AppWay::Door(door) => {
                 let token = self.token.as_ref().map(|token| format!("?token={}", token.expose()));
                 match door.page(&format!("/stats{}", token.unwrap_or_default())).await? {
                     (200, body) => body,
@@ -102,10 +97,7 @@ impl Ask for PumaAsk {
         self.place.clone()
     }
 
-    fn is_here(&self) -> bool {
-        match &self.way {
-            Way::Door(door) => door.is_here(),
-            Way::Page(page) => page.is_here(),
-        }
+    fn way(&self) -> &AppWay {
+        &self.way
     }
 }

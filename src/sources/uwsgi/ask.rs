@@ -9,18 +9,12 @@ use super::stats::{self, Stats};
 use crate::config::{Secret, TargetSpec};
 use crate::model::{AppSample, PollError, PollErrorKind};
 use crate::sources::BoxFuture;
-use crate::sources::app_door::AppDoor;
+use crate::sources::app_door::{AppDoor, AppWay};
 use crate::sources::app_poll::Ask;
 use crate::sources::web_page::{Hints, WebPage};
 
-enum Way {
-    Door(AppDoor),
-    /// `stats-http`.
-    Page(WebPage),
-}
-
 struct UwsgiAsk {
-    way: Way,
+    way: AppWay,
     place: String,
     /// When each core's request was first seen at work: its number, and the moment.
     seen: BTreeMap<(u64, u64), (i64, Instant)>,
@@ -32,10 +26,10 @@ pub(super) fn make(spec: &TargetSpec) -> Result<Box<dyn Ask>, String> {
     let way = if url.starts_with("http") {
         let url = Url::parse(url).map_err(|error| format!("url: {error}"))?;
         let hints = Hints { login: "", not_found: "is this `stats` with `stats-http`?", most_mb: 8 };
-        Way::Page(WebPage::new(url, hints)?)
+        AppWay::Page(WebPage::new(url, hints)?)
     } else {
         let door = AppDoor::of_url(url, "tcp://");
-        Way::Door(door.ok_or("url must lead to the stats server: tcp://host:port, unix:/path or http://")?)
+        AppWay::Door(door.ok_or("url must lead to the stats server: tcp://host:port, unix:/path or http://")?)
     };
     Ok(Box::new(UwsgiAsk { way, place: spec.endpoint(), seen: BTreeMap::new() }))
 }
@@ -43,8 +37,8 @@ pub(super) fn make(spec: &TargetSpec) -> Result<Box<dyn Ask>, String> {
 impl UwsgiAsk {
     async fn read(&mut self) -> Result<AppSample, PollError> {
         let text = match &self.way {
-            Way::Door(door) => String::from_utf8_lossy(&door.ask(b"").await?).into_owned(),
-            Way::Page(page) => page.get().await?,
+            AppWay::Door(door) => String::from_utf8_lossy(&door.ask(b"").await?).into_owned(),
+            AppWay::Page(page) => page.get().await?,
         };
         let stats: Stats = serde_json::from_str(&text).map_err(|error| self.garbage(&text, &error))?;
         let mut sample = stats::sample(&stats);
@@ -94,10 +88,7 @@ impl Ask for UwsgiAsk {
         self.place.clone()
     }
 
-    fn is_here(&self) -> bool {
-        match &self.way {
-            Way::Door(door) => door.is_here(),
-            Way::Page(page) => page.is_here(),
-        }
+    fn way(&self) -> &AppWay {
+        &self.way
     }
 }
