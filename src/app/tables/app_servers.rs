@@ -1,6 +1,6 @@
 //! App servers, and the workers of each below it.
 
-use super::draft::{Draft, col, polled, row, severity, silent};
+use super::draft::{Draft, col, polled, row, severity, silent_rows};
 use crate::app::{App, Cell, Column, Row, RowKey};
 use crate::model::{APP_KINDS, AppSample, AppWorker, Resource, Severity};
 use crate::store::Target;
@@ -30,13 +30,7 @@ pub(super) fn app_servers(app: &App) -> Draft {
         groups.push(group(app, target, sample));
         said.push(format!("{}: {}", target.info.id, polled(target, now)));
     }
-    for (target, why) in silent(app, APP_KINDS) {
-        let mut cells = vec![Cell::None; COLUMNS.len()];
-        cells[0] = Cell::text(target.info.id.as_str());
-        cells[COLUMNS.len() - 1] = Cell::text(&why);
-        let row = row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells);
-        groups.push((Severity::Unknown, vec![row]));
-    }
+    groups.extend(silent_rows(app, APP_KINDS, COLUMNS).map(|row| (row.severity, vec![row])));
     groups.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
     draft.rows = groups.into_iter().flat_map(|(_, rows)| rows).collect();
     draft.summary = said.join("   ");

@@ -1,6 +1,6 @@
 //! Cache servers, their namespaces, their slow log and what their time goes into.
 
-use super::draft::{Draft, col, polled, row, severity, silent};
+use super::draft::{Draft, col, polled, row, severity, silent_rows};
 use crate::app::{App, Cell, Column, RowKey};
 use crate::model::words::{bytes, count, span};
 use crate::model::{CACHE_KINDS, CacheSample, NamespaceSample, Resource, Severity, TargetId};
@@ -64,12 +64,7 @@ pub(super) fn caches(app: &App) -> Draft {
         ));
         said.push(format!("{id}: {}", polled(target, now)));
     }
-    for (target, why) in silent(app, CACHE_KINDS) {
-        let mut cells = vec![Cell::None; COLUMNS.len()];
-        cells[0] = Cell::text(target.info.id.as_str());
-        cells[COLUMNS.len() - 1] = Cell::text(&why);
-        draft.rows.push(row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells));
-    }
+    draft.rows.extend(silent_rows(app, CACHE_KINDS, COLUMNS));
     draft.summary = said.join("   ");
     draft
 }

@@ -49,6 +49,21 @@ pub(super) fn silent<'a>(app: &'a App, kinds: &'a [&str]) -> impl Iterator<Item 
     .map(move |target| (&**target, why_silent(target, now)))
 }
 
+/// Their rows: the name in the first column, the words in the last.
+pub(super) fn silent_rows<'a>(
+    app: &'a App,
+    kinds: &'a [&str],
+    columns: &[Column],
+) -> impl Iterator<Item = Row> + use<'a> {
+    let between = columns.len().saturating_sub(2);
+    silent(app, kinds).map(move |(target, why)| {
+        let mut cells = vec![Cell::text(target.info.id.as_str())];
+        cells.extend(std::iter::repeat_n(Cell::None, between));
+        cells.push(Cell::text(&why));
+        row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells)
+    })
+}
+
 /// Why a target cannot be believed, in words.
 pub(super) fn why_silent(target: &Target, now: Timestamp) -> String {
     let since = |at: Timestamp| span(now.seconds_since(at));

@@ -1,6 +1,6 @@
 //! Machines, their file systems and disks, and the accept queues of their ports.
 
-use super::draft::{Draft, col, polled, row, severity, silent};
+use super::draft::{Draft, col, polled, row, severity, silent_rows};
 use crate::app::{App, Cell, Column, Row, RowKey};
 use crate::model::{HostSample, MACHINE_KINDS, Resource, Severity, TargetId, words};
 
@@ -61,12 +61,7 @@ pub(super) fn hosts(app: &App) -> Draft {
         // A few are told one by one, many are counted.
         said.push(if said.len() < 3 { format!("{id}: {}", polled(target, now)) } else { String::new() });
     }
-    for (target, why) in silent(app, MACHINE_KINDS) {
-        let mut cells = vec![Cell::None; HOSTS.len()];
-        cells[0] = Cell::text(target.info.id.as_str());
-        cells[HOSTS.len() - 1] = Cell::text(&why);
-        draft.rows.push(row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells));
-    }
+    draft.rows.extend(silent_rows(app, MACHINE_KINDS, HOSTS));
     draft.summary = if said.len() < 4 { said.join("   ") } else { counted(&draft.rows) };
     draft
 }

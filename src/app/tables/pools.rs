@@ -1,8 +1,8 @@
 //! The pools of connection poolers, those with clients that wait first.
 
-use super::draft::{Draft, col, polled, row, severity, silent};
+use super::draft::{Draft, col, polled, row, severity, silent_rows};
 use crate::app::{App, Cell, Column, RowKey};
-use crate::model::{Resource, Severity};
+use crate::model::Resource;
 
 /// Kinds that are poolers.
 const POOLERS: &[&str] = &["pgbouncer"];
@@ -66,12 +66,7 @@ pub(super) fn pools(app: &App) -> Draft {
         let closed = closed.concat();
         said.push(format!("{}: {} clients{closed}, {}", target.info.id, sample.clients, polled(target, now)));
     }
-    for (target, why) in silent(app, POOLERS) {
-        let mut cells = vec![Cell::None; COLUMNS.len()];
-        cells[0] = Cell::text(target.info.id.as_str());
-        cells[COLUMNS.len() - 1] = Cell::text(&why);
-        draft.rows.push(row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells));
-    }
+    draft.rows.extend(silent_rows(app, POOLERS, COLUMNS));
     draft.summary = said.join("   ");
     draft
 }

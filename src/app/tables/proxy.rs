@@ -1,6 +1,6 @@
 //! Backends and the servers behind them.
 
-use super::draft::{Draft, col, polled, row, severity, silent};
+use super::draft::{Draft, col, polled, row, severity, silent_rows};
 use crate::app::{App, Cell, Column, Row, RowKey};
 use crate::model::words::count;
 use crate::model::{ProxyBackend, ProxySample, ProxyServer, Resource, ServerState, Severity};
@@ -39,13 +39,7 @@ pub(super) fn backends(app: &App) -> Draft {
         }
         said.push(format!("{}: {}{}", target.info.id, polled(target, now), cached(target, sample)));
     }
-    for (target, why) in silent(app, PROXIES) {
-        let mut cells = vec![Cell::None; COLUMNS.len()];
-        cells[0] = Cell::text(target.info.id.as_str());
-        cells[COLUMNS.len() - 1] = Cell::text(&why);
-        let row = row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells);
-        groups.push((Severity::Unknown, vec![row]));
-    }
+    groups.extend(silent_rows(app, PROXIES, COLUMNS).map(|row| (row.severity, vec![row])));
     groups.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
     draft.rows = groups.into_iter().flat_map(|(_, rows)| rows).collect();
     draft.summary = said.join("   ");

@@ -1,8 +1,8 @@
 //! Worker queues.
 
-use super::draft::{Draft, col, polled, row, severity, silent};
+use super::draft::{Draft, col, polled, row, severity, silent_rows};
 use crate::app::{App, Cell, Column, RowKey};
-use crate::model::{QUEUE_KINDS, Queue, QueueAge, Resource, Severity};
+use crate::model::{QUEUE_KINDS, Queue, QueueAge, Resource};
 use crate::store::QueueRates;
 
 const COLUMNS: &[Column] = &[
@@ -39,12 +39,7 @@ pub(super) fn queues(app: &App) -> Draft {
             if sample.left_out > 0 { format!(", {} left out", sample.left_out) } else { String::new() };
         said.push(format!("{}: {}{left}", target.info.id, polled(target, now)));
     }
-    for (target, why) in silent(app, QUEUE_KINDS) {
-        let mut cells = vec![Cell::None; COLUMNS.len()];
-        cells[0] = Cell::text(target.info.id.as_str());
-        cells[COLUMNS.len() - 1] = Cell::text(&why);
-        draft.rows.push(row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells));
-    }
+    draft.rows.extend(silent_rows(app, QUEUE_KINDS, COLUMNS));
     draft.summary = said.join("   ");
     draft
 }
