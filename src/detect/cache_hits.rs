@@ -35,7 +35,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &CacheSample) -> Option<Asses
         it.at_least(severity)
             .hold(Duration::from_secs(5))
             .says(format!("{told}, usually {:.0} %{why}: the misses go to what is behind it", usual * 100.0))
-            .remedy(Remedy { intent: None, says: mend.to_owned() }),
+            .remedy(Remedy::advice(mend)),
     )
 }
 

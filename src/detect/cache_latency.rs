@@ -43,7 +43,7 @@ fn slow_command(view: &View<'_>, id: &TargetId, sample: &CacheSample) -> Assessm
         .used(None, Some(slowest.took_ms), None)
         .says(says)
         .culprit(Culprit::Command { name: slowest.command.clone(), client: SafeText::new(&who(slowest)) })
-        .remedy(Remedy { intent: None, says: advice })
+        .remedy(Remedy::advice(advice))
 }
 
 fn who(slow: &SlowCommand) -> String {

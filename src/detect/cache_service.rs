@@ -36,10 +36,6 @@ fn new(rule: &'static str, id: &TargetId) -> Assessment {
     Assessment::new(rule, Resource::CacheService, id.clone())
 }
 
-fn advice(says: &str) -> Remedy {
-    Remedy { intent: None, says: says.to_owned() }
-}
-
 /// Connections in use, turned away, and made for a single request.
 fn clients(
     view: &View<'_>,
@@ -57,11 +53,9 @@ fn clients(
     let held = format!("{} of {} connections in use", count(sample.clients), count(most));
     if let Some(rejected) = rejected {
         let says = format!("{held}, {} turned away in the last seconds", count(rejected));
-        return Some(
-            it.at_least(Severity::Critical)
-                .says(says)
-                .remedy(advice("end idle clients (CLIENT LIST names them by idle) or raise maxclients")),
-        );
+        return Some(it.at_least(Severity::Critical).says(says).remedy(Remedy::advice(
+            "end idle clients (CLIENT LIST names them by idle) or raise maxclients",
+        )));
     }
     let rates = window.and_then(|window| window.connections.zip(window.commands));
     if let Some((made, commands)) = rates
@@ -71,11 +65,9 @@ fn clients(
         let says = format!(
             "{made:.0} new connections/s for {commands:.0} commands/s: somebody connects for each request"
         );
-        return Some(
-            it.at_least(Severity::Warning).hold(Duration::from_secs(10)).says(says).remedy(advice(
-                "keep connections open in the application: a pool, or persistent connections",
-            )),
-        );
+        return Some(it.at_least(Severity::Warning).hold(Duration::from_secs(10)).says(says).remedy(
+            Remedy::advice("keep connections open in the application: a pool, or persistent connections"),
+        ));
     }
     Some(it.says(held))
 }
@@ -91,7 +83,7 @@ fn saving(id: &TargetId, sample: &CacheSample, window: Option<&CacheRates>) -> O
         (false, false) => return Some(it.says("saves what it should")),
     };
     let loses = format!("{} would be lost", many(kept.unsaved_changes, "change", "changes"));
-    let it = it.remedy(advice(
+    let it = it.remedy(Remedy::advice(
         "look for a full disk, a wrong dir or no memory to fork (its log says which), then BGSAVE",
     ));
     Some(match refused {
@@ -119,7 +111,9 @@ fn link_up(id: &TargetId, link: &ReplicaLink) -> Assessment {
         if link.down_for.is_some_and(|down| down >= LONG) { Severity::Critical } else { Severity::Warning };
     it.at_least(severity)
         .says(format!("a replica without its master{down}: what it answers grows old"))
-        .remedy(advice("see whether the master answers, and whether the replica's masterauth still fits"))
+        .remedy(Remedy::advice(
+            "see whether the master answers, and whether the replica's masterauth still fits",
+        ))
 }
 
 /// On a master, those who follow it.

@@ -62,7 +62,7 @@ fn slots(id: &TargetId, cluster: &ClusterSample) -> Assessment {
             .at_least(Severity::Critical)
             .used(None, None, Some(lost.into()))
             .says(says)
-            .remedy(Remedy { intent: None, says: advice.into() });
+            .remedy(Remedy::advice(advice));
     }
     if refuses {
         let says = "this member refuses every command, for it does not see most of the masters";
@@ -99,7 +99,7 @@ fn balance(view: &View<'_>, id: &TargetId, cluster: &ClusterSample) -> Option<As
             count(fullest.slots.into())
         );
         let advice = "look for a large key or a hash tag that many keys share; move slots with redis-cli --cluster rebalance";
-        let remedy = Remedy { intent: None, says: advice.into() };
+        let remedy = Remedy::advice(advice);
         return Some(it.at_least(Severity::Warning).says(says).remedy(remedy));
     }
     let rates = cluster.shards.iter().filter_map(|shard| {
@@ -122,9 +122,7 @@ fn balance(view: &View<'_>, id: &TargetId, cluster: &ClusterSample) -> Option<As
             busy * 100.0
         );
         let advice = "look for a key that everybody asks for, or a hash tag that many keys share";
-        return Some(
-            it.at_least(Severity::Warning).says(says).remedy(Remedy { intent: None, says: advice.into() }),
-        );
+        return Some(it.at_least(Severity::Warning).says(says).remedy(Remedy::advice(advice)));
     }
     Some(it.says(format!("the fullest of {masters:.0} masters holds {:.1} times the average", most / mean)))
 }

@@ -75,14 +75,11 @@ fn judge(view: &View<'_>, target: &Target, sample: &DatabaseSample) -> Assessmen
             name: SafeText::new(&name),
             count: u32::try_from(most).unwrap_or(u32::MAX),
         })
-        .remedy(Remedy {
-            intent: None,
-            says: if idle.is_empty() {
-                format!("lower the pool of {name}, or end its idle sessions")
-            } else {
-                format!("end the sessions idle in transaction, then lower the pool of {name}")
-            },
-        })
+        .remedy(Remedy::advice(if idle.is_empty() {
+            format!("lower the pool of {name}, or end its idle sessions")
+        } else {
+            format!("end the sessions idle in transaction, then lower the pool of {name}")
+        }))
 }
 
 /// Whether it counts against the limit. Where rights are lacking the kind is hidden, the role is not.

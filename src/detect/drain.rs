@@ -18,7 +18,7 @@ pub(super) fn drain(target: &Target, backend: &ProxyBackend, server: &ProxyServe
             let intent = Intent::SetServer { target: target.info.id.clone(), backend, server, to };
             Remedy { intent: Some(intent), says: what }
         }
-        Some(why) => Remedy { intent: None, says: format!("{what} ({why})") },
+        Some(why) => Remedy::advice(format!("{what} ({why})")),
     })
 }
 

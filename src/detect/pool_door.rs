@@ -23,12 +23,11 @@ fn judge(target: &Target, sample: &PoolerSample, database: &PooledDatabase) -> A
         .map(|pool| pool.clients_waiting)
         .sum();
     let name = &database.name;
-    let advice = |says: String| Remedy { intent: None, says };
     if database.disabled {
         return it
             .at_least(Severity::Warning)
             .says(format!("{name} is disabled at the pooler: it refuses every new client"))
-            .remedy(advice(format!("when that is over, say ENABLE {name} at the pooler's console")));
+            .remedy(Remedy::advice(format!("when that is over, say ENABLE {name} at the pooler's console")));
     }
     if database.paused && waiting == 0 {
         return it.says(format!("{name} is paused at the pooler: whoever comes waits until RESUME {name}"));

@@ -61,11 +61,10 @@ fn pool_wait(view: &View<'_>, target: &Target, sample: &PoolerSample, pool: &Poo
     let it = it.proven(pool.longest_wait);
     let wait = many(pool.clients_waiting, "client waits", "clients wait");
     let wait = format!("{wait} up to {} for a connection", span(pool.longest_wait));
-    let advice = |says: String| Remedy { intent: None, says };
     if pool.paused {
         return it
             .says(format!("{wait}: the pool is paused"))
-            .remedy(advice(format!("resume {} at the pooler's console", pool.database)));
+            .remedy(Remedy::advice(format!("resume {} at the pooler's console", pool.database)));
     }
     let size = pool.size.unwrap_or(0);
     if pool.servers_active < size {
@@ -74,7 +73,10 @@ fn pool_wait(view: &View<'_>, target: &Target, sample: &PoolerSample, pool: &Poo
                 "{wait}: {} of {size} are open, the server {} gives no more",
                 pool.servers_active, pool.server
             ))
-            .remedy(advice(format!("see whether {} takes connections, and the pooler's log", pool.server)));
+            .remedy(Remedy::advice(format!(
+                "see whether {} takes connections, and the pooler's log",
+                pool.server
+            )));
     }
     // Few slow statements are another matter than many quick ones.
     let pace =
@@ -84,9 +86,10 @@ fn pool_wait(view: &View<'_>, target: &Target, sample: &PoolerSample, pool: &Poo
     });
     let full = format!("{wait}: all {} are taken{pace}", pool.servers_active);
     let Some((database, held)) = holders(view, sample, pool) else {
-        return it
-            .says(full)
-            .remedy(advice(format!("see what holds them, then raise pool_size of {}", pool.database)));
+        return it.says(full).remedy(Remedy::advice(format!(
+            "see what holds them, then raise pool_size of {}",
+            pool.database
+        )));
     };
     blame(it, &full, pool, &database, &held)
 }
@@ -124,7 +127,7 @@ fn blame(it: Assessment, full: &str, pool: &Pool, database: &TargetId, held: &[&
     if locked > 0 {
         return it
             .says(format!("{full}, {locked} of them wait for locks on {database}"))
-            .remedy(Remedy { intent: None, says: format!("end what blocks them on {database}") });
+            .remedy(Remedy::advice(format!("end what blocks them on {database}")));
     }
     let oldest = held.iter().max_by(|a, b| a.query_age.unwrap_or(0.0).total_cmp(&b.query_age.unwrap_or(0.0)));
     let busy = oldest.map_or_else(String::new, |one| {
@@ -136,7 +139,7 @@ fn blame(it: Assessment, full: &str, pool: &Pool, database: &TargetId, held: &[&
         )
     });
     let says = format!("make its statements shorter, or raise pool_size of {}", pool.database);
-    let it = it.says(format!("{full}{busy}")).remedy(Remedy { intent: None, says });
+    let it = it.says(format!("{full}{busy}")).remedy(Remedy::advice(says));
     match oldest {
         Some(one) => it.culprit(Culprit::backend(one, waiting)),
         None => it,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::drain::drain;
 use super::{Assessment, View};
-use crate::model::{Culprit, ProxyBackend, ProxyServer, Resource, SafeText, ServerState, Severity};
+use crate::model::{Culprit, ProxyBackend, ProxyServer, Remedy, Resource, SafeText, ServerState, Severity};
 use crate::store::{ProxyRates, Target};
 
 /// Requests in the window below which a share of them says nothing.
@@ -50,6 +50,9 @@ fn judge(view: &View<'_>, target: &Target, backend: &ProxyBackend) -> Assessment
         let latest = down.iter().min_by_key(|server| server.last_change.unwrap_or(u64::MAX));
         if let Some(latest) = latest {
             it = it.culprit(culprit(backend, latest)).proven(latest.last_change.unwrap_or(0) as f64);
+            let advice =
+                || Remedy::advice(format!("start {} again, or see why its check fails", latest.name));
+            it.remedy = it.remedy.or_else(|| Some(advice()));
         }
     }
     if let Some(failing) = rates.and_then(|it| it.connect_errors).filter(|rate| *rate >= 0.1) {

@@ -130,7 +130,8 @@ fn no_worker(id: &TargetId, queue: &Queue) -> Assessment {
             .at_least(Severity::Critical)
             .proven(queue.oldest.seconds().unwrap_or(0.0))
             .says(format!("{} waiting and no worker is alive{}", jobs(queue.depth), silent(queue)))
-            .culprit(Culprit::Queue { name: queue.name.clone(), depth: queue.depth }),
+            .culprit(Culprit::Queue { name: queue.name.clone(), depth: queue.depth })
+            .remedy(Remedy::advice(format!("start the workers of {}", queue.name))),
         Some(0) => it.says("no worker, nothing to do"),
         Some(1) => it.says("1 worker"),
         Some(workers) => it.says(format!("{workers} workers")),

@@ -81,25 +81,20 @@ fn judge_slots(id: &TargetId, sample: &DatabaseSample) -> Option<Assessment> {
     Some(match worst.wal_status.as_str() {
         "lost" => it
             .says(format!("slot {name} is lost: its log is gone, its reader must be made anew"))
-            .remedy(Remedy {
-                intent: None,
-                says: format!("drop slot {name}, then build its standby or subscriber anew"),
-            }),
+            .remedy(Remedy::advice(format!("drop slot {name}, then build its standby or subscriber anew"))),
         "unreserved" => it
             .says(format!(
                 "slot {name} is about to be lost: it keeps {} of log, more than may be kept",
                 bytes(kept)
             ))
-            .remedy(Remedy {
-                intent: None,
-                says: format!("bring its reader back, or raise max_slot_wal_keep_size before {name} is lost"),
-            }),
-        _ if severity > Severity::Ok => it
-            .says(format!("slot {name} keeps {} of log, and nobody reads from it", bytes(kept)))
-            .remedy(Remedy {
-                intent: None,
-                says: format!("bring its reader back, or drop slot {name} before the disk is full"),
-            }),
+            .remedy(Remedy::advice(format!(
+                "bring its reader back, or raise max_slot_wal_keep_size before {name} is lost"
+            ))),
+        _ if severity > Severity::Ok => {
+            it.says(format!("slot {name} keeps {} of log, and nobody reads from it", bytes(kept))).remedy(
+                Remedy::advice(format!("bring its reader back, or drop slot {name} before the disk is full")),
+            )
+        }
         _ => it.says(format!("{} fine", many(sample.upkeep.slots.len() as u64, "slot", "slots"))),
     })
 }

@@ -81,7 +81,7 @@ fn remedy(
     offer: Option<&Offer>,
     sample: &DatabaseSample,
 ) -> Option<Remedy> {
-    let advice = |says: String| Some(Remedy { intent: None, says });
+    let advice = |says: String| Some(Remedy::advice(says));
     let Some(offer) = offer else {
         return match root.kind {
             RootKind::Cycle => advice("wait for deadlock_timeout: the server ends one of them".into()),

@@ -31,10 +31,9 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
             let held = sample.upkeep.holders.first().map_or_else(String::new, |one| {
                 format!("; {} has kept vacuum back for {} transactions", who(one), count(one.xids))
             });
-            it.says(format!("{share}: at 100 % it stops taking writes{held}")).remedy(Remedy {
-                intent: None,
-                says: "end what keeps vacuum back, then run vacuum freeze there, oldest table first".into(),
-            })
+            it.says(format!("{share}: at 100 % it stops taking writes{held}")).remedy(Remedy::advice(
+                "end what keeps vacuum back, then run vacuum freeze there, oldest table first",
+            ))
         })
     };
     view.store.databases(view.now).filter_map(judge).collect()

@@ -205,6 +205,14 @@ pub struct Remedy {
     pub says: String,
 }
 
+impl Remedy {
+    /// What only a person can do.
+    #[must_use]
+    pub fn advice(says: impl Into<String>) -> Self {
+        Self { intent: None, says: says.into() }
+    }
+}
+
 impl Serialize for Remedy {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;

@@ -223,7 +223,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &AppSample) -> Assessment {
     };
     if it.kept > Severity::Ok {
         let says = format!("see what holds its {}, or give it more of them", plural(sample));
-        it = it.remedy(Remedy { intent: None, says });
+        it = it.remedy(Remedy::advice(says));
     }
     it.says(says)
 }
