@@ -160,15 +160,15 @@ mod tests {
             {"metric":{"__name__":"up","instance":"web2:9100","warroom":"up"},"value":[1.5,"0"]},
             {"metric":{"instance":"web1:9100","warroom":"other"},"value":[1.5,"1"]},
             {"metric":{"nothing":"useful"},"value":[1.5,"NaN"]}]}}"#;
-        let mut all = machines(text, Some("role")).unwrap();
+        let mut all = machines(text, Some("role")).expect("an answer");
         assert_eq!(all.len(), 2);
         assert!(all["web2:9100"].is_unreachable() && !all["web1:9100"].is_unreachable());
-        let sample = all.remove("web1:9100").and_then(Machine::into_sample).unwrap();
+        let sample = all.remove("web1:9100").and_then(Machine::into_sample).expect("it answers");
         assert_eq!((sample.cores, sample.run_queue, sample.group.as_str()), (8, Some(2), "web"));
         assert_eq!(sample.cpu.map(|cpu| (cpu.idle, cpu.user)), Some((70.5, 29.5)));
         assert!(all.remove("web2:9100").and_then(Machine::into_sample).is_none());
 
-        let error = |text| machines(text, None).err().unwrap();
+        let error = |text| machines(text, None).err().expect("refused");
         assert!(
             error(r#"{"status":"error","errorType":"bad_data","error":"parse error"}"#)
                 .contains("parse error")

@@ -182,7 +182,7 @@ mod tests {
             r#"{"name":"mail","vhost":"/","arguments":[],"head_message_timestamp":1795267219,"exclusive":false,
                 "effective_policy_definition":{"dead-letter-exchange":"graves","message-ttl":60000}}"#,
         )
-        .unwrap();
+        .expect("a row");
         assert_eq!((row.messages_ready, row.head_made()), (None, Some(1_795_267_219_000_000)));
         let signs = row.signs(false);
         assert_eq!((signs.dead_exchange.as_deref(), signs.expires), (Some("graves"), true));
@@ -190,7 +190,7 @@ mod tests {
             r#"{"name":"m","arguments":{"x-dead-letter-exchange":"own"},"state":"minority",
                 "effective_policy_definition":{"dead-letter-exchange":"policy"},"head_message_timestamp":1795267219123}"#,
         )
-        .unwrap();
+        .expect("a row");
         assert_eq!(row.signs(false).dead_exchange.as_deref(), Some("own"), "an argument wins over a policy");
         assert_eq!(row.head_made(), Some(1_795_267_219_123_000));
         assert!(row.unusable().is_some());

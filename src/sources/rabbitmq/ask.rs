@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn names_are_taken_literally() {
         assert_eq!(filter(&[]), None);
-        assert_eq!(filter(&["a.b".into(), "v/c*".into()]).unwrap(), r"^(a\.b|v\/c\*|c\*)$");
+        assert_eq!(filter(&["a.b".into(), "v/c*".into()]).expect("short enough"), r"^(a\.b|v\/c\*|c\*)$");
         assert_eq!(filter(&["x".repeat(FILTER)]), None, "asked for all and picked here");
     }
 }

@@ -101,10 +101,10 @@ mod tests {
         let one = |share: Option<f64>| Member { heard: share.is_some(), share, severity: Severity::Ok };
         let of = |n: u32| Crowd::of((0..n).map(|n| one(Some(f64::from(n) / 100.0))));
         assert!(of(8).is_none());
-        let crowd = of(101).unwrap();
+        let crowd = of(101).expect("many enough");
         assert_eq!((crowd.under(0.5), crowd.under(0.9), crowd.under(1.0)), (Some(0.5), Some(0.9), Some(1.0)));
         assert_eq!((bar(0.0), bar(0.5), bar(1.0)), ("▁", "▅", "█"));
-        let silent = Crowd::of((0..9).map(|_| one(None))).unwrap();
+        let silent = Crowd::of((0..9).map(|_| one(None))).expect("many enough");
         assert_eq!((silent.under(0.5), silent.silent), (None, 9));
     }
 }
