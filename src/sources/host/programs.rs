@@ -33,7 +33,7 @@ impl Programs {
         self.times = sample.cpu;
         let full = sample.memory.is_some_and(|it| (it.available as f64) < (1.0 - FULL) * it.total as f64);
         if !busy && !full {
-            self.looked = false;
+            (self.looked, self.due) = (false, None);
             self.last.clear();
             return;
         }
@@ -41,10 +41,12 @@ impl Programs {
         if self.due.is_none_or(|due| began >= due) {
             let what = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
             system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
-            let took = began.elapsed();
-            self.due = Some(began + (took * SHARE).min(Duration::from_secs(30)));
-            // Shares of a processor are known from the second look on.
-            self.last = if self.looked { most(system) } else { Vec::new() };
+            // Shares of a processor are known from the second look on: who is to blame is not kept waiting.
+            if self.looked {
+                let took = began.elapsed();
+                self.due = Some(began + (took * SHARE).min(Duration::from_secs(30)));
+                self.last = most(system);
+            }
             self.looked = true;
         }
         sample.programs.clone_from(&self.last);
@@ -99,7 +101,6 @@ mod tests {
         sample.memory = Some(memory);
         programs.add(&mut system, &mut sample);
         assert!(sample.programs.is_empty(), "known from the second look on");
-        programs.due = None;
         programs.add(&mut system, &mut sample);
         let own = std::fs::read_to_string("/proc/self/comm").expect("our name");
         let all = most(&system);
