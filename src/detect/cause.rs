@@ -130,6 +130,8 @@ fn in_time(cause: &Finding, symptom: &Finding) -> bool {
 #[derive(Clone, Debug)]
 struct Blame {
     cause: String,
+    /// When that cause began.
+    began: Timestamp,
     /// Since when that cause is over while the finding lasts.
     over: Option<Timestamp>,
 }
@@ -150,8 +152,10 @@ impl Causes {
             blame.over.get_or_insert(now);
         }
         let may = |cause: &Finding, symptom: &Finding| match self.blamed.get(&key(symptom)) {
-            Some(Blame { cause: known, over: Some(over) }) => {
-                *known == cause.reference() || cause.since > *over
+            Some(Blame { cause: known, began, over: Some(over) }) => {
+                // An all-clear comes late: what harms and began after the old cause did is a new reason.
+                let new = cause.since > *over || harms(cause.resource) && cause.since > *began;
+                *known == cause.reference() || new
             }
             _ => true,
         };
@@ -160,7 +164,13 @@ impl Causes {
         for finding in findings.iter() {
             let key = key(finding);
             let before = self.blamed.remove(&key);
-            let blame = finding.caused_by.clone().map(|cause| Blame { cause, over: None }).or(before);
+            let began =
+                |cause: &String| findings.iter().find(|it| it.reference() == *cause).map(|it| it.since);
+            let blame = finding
+                .caused_by
+                .clone()
+                .and_then(|cause| Some(Blame { began: began(&cause)?, cause, over: None }));
+            let blame = blame.or(before);
             if let Some(blame) = blame {
                 blamed.insert(key, blame);
             }
@@ -327,6 +337,21 @@ mod tests {
         let queue = finding(Resource::RequestQueue, "edge/app", Severity::Critical, 4);
         let told = judge(31, &[&busy, &queue, &again]);
         assert_eq!(told[0], (Resource::PostgresLocks, None), "{told:?}");
+    }
+
+    #[test]
+    fn a_second_fault_soon_after_the_first_is_the_new_reason_of_what_lasts() {
+        let mut causes = Causes::default();
+        let queue = finding(Resource::RequestQueue, "edge/app", Severity::Critical, 4);
+        let full = finding(Resource::PostgresConnections, "primary", Severity::Critical, 6);
+        causes.tie(&mut vec![queue.clone(), full], at(10));
+        causes.tie(&mut vec![queue.clone()], at(20));
+        // It began before the first was known to be over.
+        let gone = finding(Resource::TargetAnswer, "cache", Severity::Critical, 18);
+        let mut all = vec![queue, gone];
+        causes.tie(&mut all, at(21));
+        assert_eq!(all[0].resource, Resource::TargetAnswer);
+        assert_eq!(all[1].caused_by.as_deref(), Some("target.answer@cache"));
     }
 
     #[test]
