@@ -14,6 +14,8 @@ pub enum Metric {
     Throughput,
     /// Jobs waiting.
     Depth,
+    /// Requests in work at the servers behind a proxy.
+    InFlight,
     /// Share of a cache's lookups that hit, over the window.
     HitRatio,
 }

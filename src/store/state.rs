@@ -58,11 +58,20 @@ impl Store {
         if let Some(rates) = target.cache_window() {
             self.series.push(&target.info.id, Metric::HitRatio, at, rates.hit_ratio);
         }
-        if let Some(At { it: Sample::Queue(sample), .. }) = target.sample.as_deref() {
-            for queue in &sample.queues {
-                let id = target.info.id.row(queue.name.as_str());
-                self.series.push(&id, Metric::Depth, at, Some(queue.depth as f64));
+        match target.sample.as_deref() {
+            Some(At { it: Sample::Queue(sample), .. }) => {
+                for queue in &sample.queues {
+                    let id = target.info.id.row(queue.name.as_str());
+                    self.series.push(&id, Metric::Depth, at, Some(queue.depth as f64));
+                }
             }
+            Some(At { it: Sample::Proxy(sample), .. }) => {
+                for backend in &sample.backends {
+                    let id = target.info.id.row(backend.name.as_str());
+                    self.series.push(&id, Metric::InFlight, at, Some(backend.in_flight as f64));
+                }
+            }
+            _ => {}
         }
     }
 

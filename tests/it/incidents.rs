@@ -91,25 +91,27 @@ async fn each_fault_is_named_by_its_resource_and_cleared_when_it_is_healed() {
     let lab = super::lab::whole(&folder);
     let mut watcher = Watcher::on(&lab.config());
     watcher.until("a healthy lab", calm).await;
-    for (fault, resource, target) in [
-        ("lock-pileup", Resource::PostgresLocks, "primary"),
-        ("slow-queries", Resource::PostgresSlowQueries, "primary"),
-        ("connection-storm", Resource::PostgresConnections, "primary"),
-        ("cache-fill", Resource::CacheMemory, "cache"),
-        ("slow-app", Resource::RequestQueue, "edge"),
-        ("backend-down", Resource::ProxyBackends, "edge"),
-        ("queue-clog", Resource::QueueBacklog, "jobs"),
-        ("cpu-burn", Resource::HostCpu, "bastion"),
-        ("freeze-postgres", Resource::TargetAnswer, "primary"),
-        ("refuse-redis", Resource::TargetAnswer, "cache"),
-        ("garbage-redis", Resource::TargetAnswer, "cache"),
-        ("vanish-haproxy", Resource::TargetAnswer, "edge"),
+    for (fault, resource, target, tells) in [
+        ("lock-pileup", Resource::PostgresLocks, "primary", "idle in transaction"),
+        ("slow-queries", Resource::PostgresSlowQueries, "primary", "has run"),
+        ("connection-storm", Resource::PostgresConnections, "primary", "connections taken"),
+        ("cache-fill", Resource::CacheMemory, "cache", "full"),
+        ("slow-app", Resource::RequestQueue, "edge", "an answer takes"),
+        ("backend-down", Resource::ProxyBackends, "edge", "is down"),
+        ("queue-clog", Resource::QueueBacklog, "jobs", "no worker is alive"),
+        ("cpu-burn", Resource::HostCpu, "bastion", "lab-cpu-burn"),
+        ("freeze-postgres", Resource::TargetAnswer, "primary", "nothing came back"),
+        ("refuse-redis", Resource::TargetAnswer, "cache", "nobody listens"),
+        ("garbage-redis", Resource::TargetAnswer, "cache", "is it a Redis?"),
+        ("vanish-haproxy", Resource::TargetAnswer, "edge", "nobody listens"),
     ] {
         lab::cause(lab.dir(), fault).unwrap();
         let named = watcher
             .until(fault, |judgement| {
                 root(judgement, resource).is_some_and(|finding| {
-                    finding.target.target().as_str() == target && finding.severity >= Severity::Warning
+                    finding.target.target().as_str() == target
+                        && finding.severity >= Severity::Warning
+                        && finding.says.contains(tells)
                 })
             })
             .await;

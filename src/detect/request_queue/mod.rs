@@ -6,17 +6,19 @@
 mod accept_wait;
 mod app_wait;
 mod proxy_wait;
+mod reason;
 
 use std::time::Duration;
 
 use self::accept_wait::{Accept, accept_queue};
 pub(super) use self::app_wait::detect as apps;
 use self::proxy_wait::{ServerWindow, mean_wait};
+use self::reason::reason;
 use super::{Assessment, View};
 use crate::model::words::span;
 use crate::model::{
-    Culprit, LoggedTimes, ProxyBackend, ProxySample, ProxyServer, Resource, SafeText, Sample, ServerState,
-    Severity, TargetId,
+    Culprit, LoggedTimes, ProxyBackend, ProxySample, ProxyServer, Remedy, Resource, SafeText, Sample,
+    ServerState, Severity, TargetId,
 };
 use crate::store::Target;
 
@@ -100,6 +102,13 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     {
         let name = SafeText::new(&format!("{}/{}", backend.name, fullest.name));
         it = it.culprit(Culprit::Server { name, status: fullest.status.clone() });
+    }
+    let mut says = says;
+    if it.kept > Severity::Ok
+        && let Some(why) = reason(view, &row, busy)
+    {
+        says = format!("{says}; {}", why.says);
+        it = it.remedy(Remedy::advice(why.mend));
     }
     if backend.servers.is_empty() {
         it.says(says + "; what waits at its servers cannot be seen")
