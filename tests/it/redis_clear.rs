@@ -91,7 +91,7 @@ async fn only_the_keys_of_the_namespace_go() {
     let keep = format!("{ODD}keep:");
     let spec = target(&server.url(0), &[("odd", ODD, false), ("keep", &keep, true)]);
     let planned = plan(&spec, "odd").await.unwrap();
-    assert!((17_000..23_000).contains(&planned.touches), "the estimate is far off: {}", planned.touches);
+    assert!((12_000..28_000).contains(&planned.touches), "the estimate is far off: {}", planned.touches);
     assert_eq!(planned.confirm, Confirm::Key);
     assert!(planned.warnings.iter().any(|warning| warning.as_str().contains("keep:")), "{planned:?}");
 

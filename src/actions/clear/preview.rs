@@ -1,4 +1,4 @@
-//! What a clear would touch, estimated from a sample of at most fifty milliseconds.
+//! What a clear would touch, estimated from a sample of about fifty milliseconds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,8 +10,11 @@ use tokio::time::Instant;
 use super::guard::Guard;
 use super::server::{ask, key, number, refused, scanned, text};
 
-/// Time a look may take.
+/// Time a look may take, once it has seen enough keys to tell anything; and all it may ever take.
 const BUDGET: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Keys that tell a tenth from a fifth. Over a long line, or on a busy machine, few batches fit in the budget.
+const LEAST: u64 = 3_000;
 /// Keys asked for at once: others wait for each such turn of the server.
 const BATCH: u32 = 100;
 /// Keys looked into at once.
@@ -81,7 +84,8 @@ impl Preview {
             }
             cursor = next;
             preview.whole = cursor == 0;
-            if preview.whole || preview.seen >= enough || began.elapsed() >= BUDGET {
+            let budget = if preview.seen < LEAST { PATIENCE } else { BUDGET };
+            if preview.whole || preview.seen >= enough || began.elapsed() >= budget {
                 break;
             }
         }
