@@ -47,6 +47,14 @@ struct Process {
     uri: String,
 }
 
+impl Status {
+    /// Its limit is not on the page; when it was reached, all were at work at once. A process that has just
+    /// started is on the list before it is counted.
+    fn capacity(&self, fixed: bool) -> u64 {
+        if fixed { self.total.max(self.most_active).max(self.processes.len() as u64) } else { self.total }
+    }
+}
+
 /// A page, read.
 pub(super) struct Read {
     pub(super) sample: AppSample,
@@ -70,8 +78,7 @@ pub(super) fn read(text: &str, path: &str) -> Option<Read> {
             product: SafeText::new(&format!("php-fpm, pool {}", status.pool)),
             run: SafeText::new(&status.start.to_string()),
             unit: "process".into(),
-            // Its limit is not on the page; when it was reached, all were at work at once.
-            capacity: if fixed { status.total.max(status.most_active) } else { status.total },
+            capacity: status.capacity(fixed),
             busy: status.active.saturating_sub(u64::from(through_pool)),
             grows: !fixed,
             requests: Some(status.accepted),
@@ -119,5 +126,8 @@ mod tests {
         assert_eq!(longest.doing.as_ref().map(SafeText::as_str), Some("GET /slow.php"));
         assert!((1.80..1.81).contains(&age));
         assert!(super::read(TOLD, "/other").is_some_and(|it| !it.through_pool && it.sample.busy == 2));
+        let starting =
+            TOLD.replace("\"total processes\":2,\"max active processes\":2", "\"total processes\":1");
+        assert!(super::read(&starting, "/status").is_some_and(|it| it.sample.capacity == 2));
     }
 }
