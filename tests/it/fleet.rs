@@ -110,7 +110,7 @@ async fn one_query_answers_for_every_machine() {
 
     let Ok(Sample::Host(sample)) = &found["fleet/localhost"] else { panic!("no machine") };
     assert_eq!(sample.group.as_str(), "web");
-    let cores = std::thread::available_parallelism().unwrap().get();
+    let cores = super::host::processors();
     assert_eq!(usize::try_from(sample.cores).unwrap(), cores);
     let memory = sample.memory.unwrap();
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();

@@ -120,8 +120,8 @@ async fn the_whole_lab_serves_requests_and_jobs_and_is_gone_when_dropped() {
         ["postgres", "cache", "jobs", "web.1", "web.2", "haproxy", "worker.1", "worker.2", "load"],
         "every part is in the state"
     );
-    let client = redis::Client::open(format!("redis://127.0.0.1:{}/0", state.jobs.unwrap())).unwrap();
-    let mut jobs = client.get_multiplexed_async_connection().await.unwrap();
+    let url = format!("redis://127.0.0.1:{}/0", state.jobs.unwrap());
+    let mut jobs = super::redis::client(&url).await;
     until("both workers did ten jobs", async || {
         let mut done = Vec::new();
         for worker in ["worker.1", "worker.2"] {

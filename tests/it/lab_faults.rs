@@ -48,7 +48,7 @@ impl Drill {
 
     async fn cache(&self) -> redis::RedisResult<MultiplexedConnection> {
         let port = self.lab.state().cache.unwrap();
-        redis::Client::open(format!("redis://127.0.0.1:{port}/0"))?.get_multiplexed_async_connection().await
+        super::redis::connect(&format!("redis://127.0.0.1:{port}/0")).await
     }
 
     /// A column of a row of the app's backend, out of HAProxy's own statistics.
@@ -163,7 +163,7 @@ async fn backend_down_fails_one_health_check_of_two() {
 async fn queue_clog_leaves_jobs_and_no_worker() {
     let drill = Drill::with("queue-clog");
     let url = format!("redis://127.0.0.1:{}/0", drill.lab.state().jobs.unwrap());
-    let mut jobs = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut jobs = super::redis::client(&url).await;
     let look = async |jobs: &mut MultiplexedConnection| -> (u64, u64) {
         redis::pipe().llen("rq:queue:default").scard("rq:workers").query_async(jobs).await.unwrap()
     };

@@ -44,8 +44,16 @@ async fn failure(source: &mut Box<dyn Source>) -> PollError {
     poll(source).await.sample.expect_err("a failure was expected")
 }
 
+/// A connection with patience: the client's own is half a second, and a busy machine may take longer.
 pub(crate) async fn client(url: &str) -> redis::aio::MultiplexedConnection {
-    redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+    connect(url).await.unwrap()
+}
+
+pub(crate) async fn connect(url: &str) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
+    let patient = Some(std::time::Duration::from_secs(60));
+    let config = redis::AsyncConnectionConfig::new();
+    let config = config.set_connection_timeout(patient).set_response_timeout(patient);
+    redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await
 }
 
 pub(crate) async fn run(client: &mut redis::aio::MultiplexedConnection, words: &[&str]) -> redis::Value {

@@ -55,7 +55,7 @@ async fn sentinel(master: u16) -> Sentinel {
     let process = command.spawn().expect("redis-server is installed by scripts/packages");
     let sentinel = Sentinel { process, port, _folder: folder };
     let began = Instant::now();
-    while redis::Client::open(sentinel.url()).unwrap().get_multiplexed_async_connection().await.is_err() {
+    while super::redis::connect(&sentinel.url()).await.is_err() {
         assert!(began.elapsed() < PATIENCE, "the Sentinel does not answer");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
