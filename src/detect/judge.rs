@@ -124,6 +124,9 @@ impl Judge {
         }
         self.steady.forget(now);
         self.causes.tie(&mut findings, now);
+        for finding in &mut findings {
+            super::advice::advise(finding, store);
+        }
         let mut resources: Vec<_> = resources.into_values().collect();
         raise(&mut resources, &findings);
         let transitions = self.transitions(&findings, &easing, now);

@@ -1,6 +1,7 @@
 //! What is concluded: one rule a file, each pure, and the judge that holds them steady and ties
 //! symptoms to causes. Knows store, config and model; asks nobody anything.
 
+mod advice;
 mod assessment;
 mod behind;
 pub mod blocking;
