@@ -142,10 +142,14 @@ fn calm(scene: &Scene<'_>) -> String {
         return format!(" on what answers. No fresh answer of {}", silent.join(", "));
     }
     let deploy = scene.world.store.marks().rfind(|mark| mark.at <= scene.now);
-    deploy.map_or_else(String::new, |mark| {
+    let deploy = deploy.map_or_else(String::new, |mark| {
         let ago = format::seconds(scene.now.seconds_since(mark.at));
         format!(". Last deploy {}, {ago} ago", mark.it.label)
-    })
+    });
+    // Whoever tries it out has nothing to do here until something breaks.
+    let lab = scene.app.settings.lab.as_ref().filter(|_| all.len() > silent.len());
+    let lab = lab.map_or("", |_| ". This is a lab: type :lab-break to break it, :lab-heal to mend it");
+    format!("{deploy}{lab}")
 }
 
 /// The findings that the first one causes, and the causes of other incidents.
