@@ -135,7 +135,7 @@ impl App {
         if self.settings.environment.read_only {
             Some(format!("read-only: {} says so", self.settings.environment.read_only_from))
         } else if self.past.is_some() {
-            Some("this is the past: L goes back to now".into())
+            Some("this is the past: L returns".into())
         } else {
             None
         }

@@ -22,8 +22,9 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
         let x = ink.put(area.x + 1, y, 15, &scene.clock(event.at), Role::Muted) + 2;
         let (glyph, role) = mark(event.kind);
         ink.put(x, y, 3, glyph, role);
-        let (x, role) = (x + 4, if role == Role::Ok { Role::Text } else { role });
-        ink.put(x, y, area.right().saturating_sub(x + 1), event.says.as_str(), text_role(event.kind, role));
+        // What is over or known by now must not outshine the verdict: only its sign has a colour.
+        let x = x + 4;
+        ink.put(x, y, area.right().saturating_sub(x + 1), event.says.as_str(), Role::Text);
     }
 }
 
@@ -35,12 +36,5 @@ pub(super) const fn mark(kind: EventKind) -> (&'static str, Role) {
         EventKind::Deploy => ("◆", Role::Deploy),
         EventKind::Act => ("»", Role::Key),
         EventKind::Noticed => ("~", Role::Key),
-    }
-}
-
-const fn text_role(kind: EventKind, role: Role) -> Role {
-    match kind {
-        EventKind::Finding(Severity::Critical) | EventKind::Target(Severity::Critical) => role,
-        _ => Role::Text,
     }
 }

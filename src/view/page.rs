@@ -20,7 +20,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, tab: Tab, key: &RowKey, scene:
     header::draw(ink, row(area.y, 1), scene);
     verdict::draw(ink, row(area.y + 1, 3), scene);
     ink.repeat(area.x, area.y + 4, area.width, "━", Role::BorderFocus);
-    let title = format!(" {}: {} ", tab.title(), name(key));
+    let title = format!(" {}: {} ", tab.title(), name(tab, key));
     ink.put(area.x + 1, area.y + 4, area.width - 2, &title, Role::BorderFocus);
 
     let room = usize::from(area.width.saturating_sub(LABEL + 4));
@@ -45,14 +45,16 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, tab: Tab, key: &RowKey, scene:
     }
     let left = lines.len().saturating_sub(from + page);
     if left > 0 {
-        ink.put_right(area.x, end - 1, area.width - 1, &format!(" {left} more below "), Role::Past);
+        ink.put_right(area.x, area.y + 4, area.width - 2, &format!(" ↓ {left} more "), Role::Past);
     }
     hints::draw(ink, row(end, 1), scene);
 }
 
 /// What a row is called.
-fn name(key: &RowKey) -> String {
+fn name(tab: Tab, key: &RowKey) -> String {
     match key {
+        // Its number says nothing to a reader, and its text stands below.
+        RowKey::Named(id, _) if tab == Tab::Statements => format!("on {id}"),
         RowKey::Target(id) => id.to_string(),
         RowKey::Backend(id, key) => format!("pid {} on {id}", key.pid),
         RowKey::Named(id, name) => format!("{name} on {id}"),

@@ -8,7 +8,7 @@ use super::scene::Scene;
 use super::theme::Role;
 use super::widgets::{Tabular, draw_table};
 use super::{header, heat, hints, panes, verdict};
-use crate::app::{Pane, Tab, selected_row, table};
+use crate::app::{Command, Pane, Tab, selected_row, table};
 
 /// Rows from which a screen is tall enough for courses above the table.
 const TALL: u16 = 36;
@@ -29,10 +29,11 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, tab: Tab, scene: &
         y += height;
     }
     let table = table(scene.app, tab);
-    tabs(ink, row(y, 1), pane, tab, scene, table.hidden);
+    tabs(ink, row(y, 1), pane, tab, scene);
     y += 1;
+    let end_of_summary = filter(ink, row(y, 1), scene, table.hidden);
     if !table.summary.is_empty() {
-        ink.put(area.x + 1, y, area.width - 2, &table.summary, Role::Muted);
+        ink.put(area.x + 1, y, end_of_summary.saturating_sub(area.x + 2), &table.summary, Role::Muted);
     }
     y += 1;
     let view = &scene.app.viewpoint;
@@ -53,8 +54,9 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, tab: Tab, scene: &
     hints::draw(ink, row(end, 1), scene);
 }
 
-/// The line over the table: the pane, and its tables with the shown one marked; at the right the filter.
-fn tabs(ink: &mut Ink<'_>, area: Rect, pane: Pane, shown: Tab, scene: &Scene<'_>, hidden: usize) {
+/// The line over the table: the pane, and its tables with the shown one marked; at its end the keys that
+/// turn to the others.
+fn tabs(ink: &mut Ink<'_>, area: Rect, pane: Pane, shown: Tab, scene: &Scene<'_>) {
     ink.repeat(area.x, area.y, area.width, "━", Role::BorderFocus);
     let mut x = ink.put(area.x + 1, area.y, 24, &format!(" {} ", pane.title()), Role::BorderFocus) + 1;
     for tab in pane.tabs() {
@@ -68,12 +70,31 @@ fn tabs(ink: &mut Ink<'_>, area: Rect, pane: Pane, shown: Tab, scene: &Scene<'_>
         }
         x = ink.put(x, area.y, cells(&text), &text, role) + 1;
     }
-    let filter = &scene.app.viewpoint.filter;
-    if !filter.is_empty() {
-        let text = format!(" /{filter}: {hidden} hidden ");
-        let width = cells(&text).min(34);
-        if x + width + 2 < area.right() {
-            ink.put(area.right() - width - 2, area.y, width, &text, Role::Warning);
-        }
+    let keys = [Command::Left, Command::Right].map(|command| arrow(hints::key_of(scene.app, command)));
+    let text = if keys.iter().any(|key| key.chars().count() > 1) { keys.join(" ") } else { keys.concat() };
+    let width = cells(&text) + 2;
+    if pane.tabs().len() > 1 && x + width < area.right() {
+        ink.put(area.right() - width - 1, area.y, width, &format!(" {text} "), Role::Key);
     }
+}
+
+/// A key as it is drawn on the keyboard.
+fn arrow(key: String) -> String {
+    match key.as_str() {
+        "left" => "←".into(),
+        "right" => "→".into(),
+        _ => key,
+    }
+}
+
+/// What the rows are filtered by, at the right of a line; returns where it begins.
+fn filter(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>, hidden: usize) -> u16 {
+    let filter = &scene.app.viewpoint.filter;
+    if filter.is_empty() {
+        return area.right();
+    }
+    let text = format!(" /{filter}: {hidden} hidden ");
+    let width = cells(&text).min(area.width * 2 / 3);
+    ink.put(area.right() - width - 1, area.y, width, &text, Role::Warning);
+    area.right() - width - 1
 }

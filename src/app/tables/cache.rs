@@ -120,9 +120,9 @@ pub(super) fn namespaces(app: &App) -> Draft {
             large.push(format!("{} on {id}, a {} of {}", it.key, it.kind, bytes(it.bytes as f64)));
         }
     }
-    draft.summary = "estimates from a small random sample of keys".into();
+    draft.summary = "estimates from a sample".into();
     if !large.is_empty() {
-        draft.summary = format!("{}; largest key met: {}", draft.summary, large.join("; "));
+        draft.summary = format!("{}; largest met: {}", draft.summary, large.join("; "));
     }
     draft
 }

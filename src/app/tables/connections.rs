@@ -114,8 +114,8 @@ fn churn(target: &Target, sample: &DatabaseSample) -> String {
     let starting = sample.backends.iter().filter(|one| one.state == BackendState::Starting).count();
     let least = if sample.version >= 140_000 { "" } else { "at least " };
     let says = [
-        logins.map(|logins| format!(", {least}{logins:.0} logins/s")),
-        lost.map(|lost| format!(", {lost:.0} lost/s")),
+        logins.map(|logins| format!(", logins {least}{logins:.0}/s")),
+        lost.map(|lost| format!(", lost {lost:.0}/s")),
         (starting > 0).then(|| format!(", {starting} authenticating")),
     ];
     says.into_iter().flatten().collect()
@@ -158,7 +158,7 @@ pub(super) fn holders(target: &Target, row: &str) -> Vec<(String, Cell)> {
             .map(|(age, one)| format!("pid {}, {} ({})", one.key.pid, span(age), one.application_name))
     };
     if let Some(text) = oldest(&idle_in_transaction) {
-        add("longest idle in transaction", &text);
+        add("longest idle in tx", &text);
     }
     if let Some(text) = oldest(&|one| one.state == BackendState::Idle) {
         add("longest idle", &text);

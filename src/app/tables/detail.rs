@@ -40,6 +40,7 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
         }
         RowKey::Target(_) | RowKey::Named(..) | RowKey::Event(_) => {}
     }
+    said_once(&mut lines);
     if let RowKey::Target(id) | RowKey::Backend(id, _) | RowKey::Named(id, _) = key
         && let Some(target) = target(id)
     {
@@ -57,6 +58,18 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
         }
     }
     lines
+}
+
+/// Of lines with the same label and value the later ones go.
+fn said_once(lines: &mut Vec<(String, Cell)>) {
+    let mut at = 0;
+    while at < lines.len() {
+        if lines[..at].contains(&lines[at]) && !lines[at].0.is_empty() {
+            lines.remove(at);
+        } else {
+            at += 1;
+        }
+    }
 }
 
 const fn key_of(key: &RowKey) -> Option<&TargetId> {

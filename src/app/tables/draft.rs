@@ -2,13 +2,14 @@
 
 use std::cmp::Reverse;
 
+use super::sessions::POSTGRES;
 use super::{
     app_servers, cache, connections, events, findings, host, locks, pools, programs, proxy, queues, sessions,
     statements, targets, upkeep,
 };
 use crate::app::{App, Cell, Column, Row, RowKey, Sort, Tab, Table, Viewpoint};
 use crate::model::words::{bytes, count, many, span};
-use crate::model::{Resource, Severity, TargetId, Timestamp};
+use crate::model::{CACHE_KINDS, MACHINE_KINDS, Resource, Severity, TargetId, Timestamp};
 use crate::store::{Target, TargetState};
 
 /// A table before filter and sort.
@@ -115,7 +116,43 @@ pub(super) fn draft(app: &App, tab: Tab) -> Draft {
     for row in &mut draft.rows {
         row.cells.resize(draft.columns.len(), Cell::None);
     }
+    unheard(app, tab, &mut draft);
     draft
+}
+
+/// Whom a table asks whose rows are not the targets themselves: of these a silent one has no row.
+const fn asked(tab: Tab) -> &'static [&'static str] {
+    match tab {
+        Tab::Locks | Tab::Sessions | Tab::Connections | Tab::Statements | Tab::Upkeep => POSTGRES,
+        Tab::Namespaces | Tab::SlowCommands | Tab::CommandShares => CACHE_KINDS,
+        Tab::Programs | Tab::Filesystems | Tab::AcceptQueues => MACHINE_KINDS,
+        _ => &[],
+    }
+}
+
+/// Says who did not answer; what they would have said is not known, and never nothing.
+fn unheard(app: &App, tab: Tab, draft: &mut Draft) {
+    const TOLD: usize = 3;
+    let kinds = asked(tab);
+    let silent: Vec<String> =
+        silent(app, kinds).map(|(target, why)| format!("{}: {why}", target.info.id)).collect();
+    if silent.is_empty() {
+        return;
+    }
+    let all = app.shown().store.targets().iter().filter(|it| kinds.contains(&it.info.kind.as_str())).count();
+    draft.empty = match (silent.len() == all, draft.empty) {
+        (true, _) => "not known: no answer came",
+        (false, "nobody waits for a lock") => "nobody waits for a lock, of those that answer",
+        (false, empty) => empty,
+    };
+    let mut said = vec![std::mem::take(&mut draft.summary)];
+    said.retain(|text| !text.is_empty());
+    if silent.len() > TOLD {
+        said.push(format!("{} do not answer", silent.len()));
+    } else {
+        said.extend(silent);
+    }
+    draft.summary = said.join("   ");
 }
 
 /// One table as it stands on the screen.

@@ -1,8 +1,9 @@
 //! The blocking trees, the most helpful root first.
 
-use super::draft::{Draft, col, polled, severity, silent, why_silent};
+use super::draft::{Draft, col, polled, severity};
 use super::fold::{Leafy, Run, folded, shape};
-use super::sessions::{POSTGRES, state};
+use super::sessions::state;
+use super::statements::seen;
 use crate::app::{App, Cell, Column, Place, Row, RowKey, Tab};
 use crate::detect::blocking::{Forest, Node};
 use crate::model::words::many;
@@ -50,9 +51,6 @@ pub(super) fn locks(app: &App) -> Draft {
             draft.rows.extend(all.into_iter().map(|it| it.row));
         }
     }
-    said.extend(
-        silent(app, POSTGRES).map(|(target, _)| format!("{}: {}", target.info.id, why_silent(target, now))),
-    );
     draft.summary = said.join("   ");
     draft
 }
@@ -100,7 +98,7 @@ fn tree(target: &Target, sample: &DatabaseSample, forest: &Forest, worst: Severi
                     Cell::Count(u64::from(it.frees)),
                     holds_or_wants(backend),
                     Cell::text(id.as_str()),
-                    Cell::Text(backend.query.clone()),
+                    seen(&backend.query),
                 ];
                 (RowKey::Backend(id.clone(), backend.key), cells, !backend.blocked_by.is_empty())
             }

@@ -7,7 +7,7 @@ use crate::model::Severity;
 const PROGRAMS: &[Column] = &[
     col("PROGRAM", 16, false, 0),
     col("CORES", 5, true, 0),
-    col("LARGEST", 8, true, 0),
+    col("RSS MAX", 8, true, 0),
     col("ITS PID", 8, true, 1),
     col("PROCESSES", 9, true, 1),
     col("ON", 0, false, 2),

@@ -25,9 +25,9 @@ pub(super) fn session(app: &App, target: &Target, key: BackendKey) -> Vec<(Strin
     let in_transaction = it.xact_age.is_some();
     let mut lines = vec![
         ("application".into(), Cell::Text(it.application_name.clone())),
-        ("role".into(), Cell::Text(it.user.clone())),
+        ("user".into(), Cell::Text(it.user.clone())),
         ("database".into(), Cell::Text(it.database.clone())),
-        ("from".into(), client),
+        ("client".into(), client),
         ("connected".into(), Cell::Seconds(sample.server_time.seconds_since(key.started).max(0.0))),
         ("full state".into(), Cell::text(it.state.word())),
         ("in this state".into(), Cell::maybe(it.state_age, Cell::Seconds)),

@@ -1,6 +1,7 @@
 //! Every session of every database.
 
-use super::draft::{Draft, col, row, silent, why_silent};
+use super::draft::{Draft, col, row};
+use super::statements::seen;
 use crate::app::{App, Cell, Column, RowKey};
 use crate::detect::blocking::Forest;
 use crate::model::words::{many, span};
@@ -13,13 +14,13 @@ pub(super) const POSTGRES: &[&str] = &["postgres"];
 const LEFT_OPEN: f64 = 60.0;
 
 const COLUMNS: &[Column] = &[
-    col("PID", 8, true, 0),
+    col("PID", 7, true, 0),
     col("WHO", 12, false, 1),
     col("USER", 10, false, 5),
     col("DATABASE", 10, false, 6),
-    col("STATE", 17, false, 2),
-    col("QUERY AGE", 9, true, 3),
-    col("XACT", 6, true, 4),
+    col("STATE", 16, false, 2),
+    col("RUNS", 6, true, 3),
+    col("XACT", 6, true, 3),
     col("WAITS FOR", 18, false, 5),
     col("CLIENT", 15, false, 7),
     col("ON", 10, false, 8),
@@ -31,6 +32,8 @@ pub(super) fn state(backend: &Backend) -> String {
     let word = match backend.state {
         BackendState::IdleInTransaction => "idle in tx",
         BackendState::IdleInTransactionAborted => "failed tx",
+        // The server's own processes have none.
+        BackendState::Unknown if !backend.is_client() => return "-".into(),
         other => return other.word().to_owned(),
     };
     backend.state_age.map_or_else(|| word.to_owned(), |age| format!("{word} {}", span(age)))
@@ -54,9 +57,6 @@ pub(super) fn sessions(app: &App) -> Draft {
         let count = many(sample.backends.len() as u64, "session", "sessions");
         said.push(format!("{}: {count}{left}", target.info.id));
     }
-    said.extend(
-        silent(app, POSTGRES).map(|(target, _)| format!("{}: {}", target.info.id, why_silent(target, now))),
-    );
     draft.summary = said.join("   ");
     draft
 }
@@ -118,6 +118,6 @@ fn cells(target: &Target, backend: &Backend) -> Vec<Cell> {
             known(&backend.client)
         },
         Cell::text(target.info.id.as_str()),
-        known(&backend.query),
+        seen(&backend.query),
     ]
 }

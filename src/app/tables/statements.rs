@@ -3,7 +3,7 @@
 use super::draft::{Draft, col, row};
 use crate::app::{App, Cell, Column, RowKey};
 use crate::model::words::span;
-use crate::model::{Severity, StatementCost, TargetId};
+use crate::model::{SafeText, Severity, StatementCost, TargetId};
 
 const COLUMNS: &[Column] = &[
     col("BUSY", 7, true, 0),
@@ -11,7 +11,7 @@ const COLUMNS: &[Column] = &[
     col("CALLS", 9, true, 0),
     col("EACH", 8, true, 0),
     col("ROWS", 9, true, 3),
-    col("READS", 9, true, 3),
+    col("READS", 9, true, 4),
     col("USER", 10, false, 4),
     col("DATABASE", 10, false, 4),
     col("ON", 10, false, 5),
@@ -27,6 +27,20 @@ fn name(it: &StatementCost) -> String {
 pub fn statement_of<'a>(app: &'a App, target: &TargetId, row: &str) -> Option<&'a StatementCost> {
     let sample = app.shown().store.databases(app.moment()).find(|(known, _)| known.info.id == *target)?.1;
     sample.statements.as_ref()?.top.iter().find(|it| name(it) == row)
+}
+
+/// A statement in a row: without the notes that a library writes before it, for there they would be all
+/// that is seen.
+pub(super) fn seen(query: &SafeText) -> Cell {
+    let mut rest = query.as_str();
+    while let Some((_, after)) = rest.strip_prefix("/*").and_then(|note| note.split_once("*/")) {
+        rest = after.trim_start();
+    }
+    match rest {
+        "" if query.is_empty() => Cell::None,
+        "" => Cell::Text(query.clone()),
+        rest => Cell::text(rest),
+    }
 }
 
 pub(super) fn statements(app: &App) -> Draft {
@@ -73,7 +87,7 @@ pub(super) fn statements(app: &App) -> Draft {
                     if it.query.is_empty() {
                         Cell::text(&format!("queryid {}", it.query_id))
                     } else {
-                        Cell::Text(it.query.clone())
+                        seen(&it.query)
                     },
                 ],
             ));

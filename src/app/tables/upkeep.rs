@@ -9,9 +9,9 @@ use crate::model::{Backend, BackendState, DatabaseSample, Resource, Severity, Ta
 use crate::store::Target;
 
 const COLUMNS: &[Column] = &[
-    col("WHAT", 14, false, 0),
-    col("NAME", 24, false, 0),
-    col("VALUE", 10, true, 0),
+    col("WHAT", 12, false, 0),
+    col("NAME", 18, false, 0),
+    col("VALUE", 8, true, 0),
     col("ON", 10, false, 2),
     col("", 0, false, 0),
 ];
@@ -77,15 +77,13 @@ fn waits(lines: &mut Lines<'_>, sample: &DatabaseSample) {
 fn work(lines: &mut Lines<'_>, target: &Target) {
     let Some(rates) = target.database_rates() else { return };
     let rate = |value: Option<f64>| Cell::maybe(value, Cell::Rate);
-    let undone = rates
-        .rollback_share
-        .map_or_else(String::new, |share| format!("{:.1} % of them rolled back", share * 100.0));
+    let undone =
+        rates.rollback_share.map_or_else(String::new, |share| format!("{:.1} % rolled back", share * 100.0));
     lines.add("work", "transactions", rate(rates.transactions), Severity::Ok, &undone);
     lines.add("work", "buffers hit", Cell::maybe(rates.hit_ratio, Cell::Share), Severity::Ok, "");
     let spilled = rates.temp_bytes.map_or_else(String::new, |size| format!("{}/s", bytes(size)));
     lines.add("work", "temporary files", rate(rates.temp_files), Severity::Ok, &spilled);
-    let lost =
-        rates.lost.map_or_else(String::new, |lost| format!("{lost:.1}/s broken off, killed or failed"));
+    let lost = rates.lost.map_or_else(String::new, |lost| format!("{lost:.1}/s broken off or failed"));
     lines.add("work", "logins", rate(rates.logins), Severity::Ok, &lost);
     let found = rates.deadlocks.filter(|number| *number > 0);
     lines.add(
@@ -93,7 +91,7 @@ fn work(lines: &mut Lines<'_>, target: &Target) {
         "deadlocks",
         Cell::maybe(rates.deadlocks, Cell::Count),
         if found.is_some() { Severity::Warning } else { Severity::Ok },
-        "since the totals before",
+        "since the last reading",
     );
     let asked = rates.checkpoints_requested.filter(|number| *number > 0);
     let says = if asked.is_some() {
@@ -128,7 +126,7 @@ fn replication(lines: &mut Lines<'_>, sample: &DatabaseSample, late: Severity) {
 
 fn vacuum(lines: &mut Lines<'_>, sample: &DatabaseSample, judged: Severity) {
     if let Some(frozen) = &sample.upkeep.frozen {
-        let says = format!("of the transaction ids used since the oldest; age {}", count(frozen.age));
+        let says = format!("of all transaction ids; age {}", count(frozen.age));
         lines.add("ids used", frozen.database.as_str(), Cell::Share(frozen.used()), judged, &says);
     }
     for holder in &sample.upkeep.holders {

@@ -35,7 +35,7 @@ pub fn why_not(app: &App, command: Command) -> Option<String> {
         Command::Weight => servers::selected(app).err(),
         Command::PauseQueue => queues::intent(app).err(),
         Command::Explain => explain(app).err(),
-        Command::Acknowledge if app.past.is_some() => Some("this is the past: L goes back to now".into()),
+        Command::Acknowledge if app.past.is_some() => Some("this is the past: L returns".into()),
         Command::Acknowledge => {
             app.world.judgement.findings.is_empty().then(|| "there is nothing to acknowledge".into())
         }
@@ -135,7 +135,7 @@ fn prepared(app: &App, target: TargetId, row: &str) -> Result<Intent, String> {
 /// overview the session's that is to blame.
 pub(super) fn explain(app: &App) -> Result<ExplainAsk, String> {
     if app.past.is_some() {
-        return Err("this is the past: L goes back to now".into());
+        return Err("this is the past: L returns".into());
     }
     let session = |target: TargetId, key: BackendKey| {
         let query_start = statement(app, &target, key);

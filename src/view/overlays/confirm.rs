@@ -37,46 +37,69 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Confirming, scene: &Scene
     let inside = frame(ink, area, width, height, plan.title.as_str());
     let ink = &mut ink.on(Role::Dialog);
     let end = inside.bottom().saturating_sub(2);
-    for (y, (label, text, role)) in (inside.y..end).zip(&lines) {
-        ink.put(inside.x, y, LABEL, label, Role::Muted);
-        let from = if label.is_empty() && *role != Role::Text { inside.x } else { inside.x + LABEL };
-        ink.put(from, y, inside.right() - from, text, *role);
+    let lines = shortened(lines, usize::from(end.saturating_sub(inside.y)));
+    for (y, line) in (inside.y..end).zip(&lines) {
+        ink.put(inside.x, y, LABEL, &line.label, Role::Muted);
+        let from = inside.x + if line.whole { 0 } else { LABEL };
+        ink.put(from, y, inside.right() - from, &line.text, line.role);
     }
     let row = Rect { y: inside.bottom() - 1, height: 1, ..inside };
     choices(ink, row, it, plan, scene);
 }
 
-/// Label, text and role of every line.
-fn lines(plan: &Plan, it: &Confirming, scene: &Scene<'_>, width: u16) -> Vec<(String, String, Role)> {
-    let room = usize::from(width.saturating_sub(LABEL));
-    let mut out: Vec<(String, String, Role)> = Vec::new();
-    let mut add = |label: &str, text: &str, role: Role, room: usize| {
+/// One line of the dialog.
+struct Line {
+    label: String,
+    text: String,
+    role: Role,
+    /// It begins where the labels do.
+    whole: bool,
+}
+
+/// As many of the lines as there is room for: the first and, since they say what is asked, the last.
+fn shortened(mut lines: Vec<Line>, room: usize) -> Vec<Line> {
+    const END: usize = 4;
+    if lines.len() > room && room > END + 1 {
+        let over = lines.len() - room + 1;
+        let from = room - END - 1;
+        let text = format!("… {over} more lines: a taller window shows them");
+        let told = Line { label: String::new(), text, role: Role::Muted, whole: false };
+        lines.splice(from..from + over, [told]);
+    }
+    lines
+}
+
+/// What the dialog says.
+fn lines(plan: &Plan, it: &Confirming, scene: &Scene<'_>, width: u16) -> Vec<Line> {
+    let mut out: Vec<Line> = Vec::new();
+    let mut add = |label: &str, text: &str, role: Role, whole: bool| {
         let mut label = label.to_owned();
-        if text.is_empty() {
-            out.push((String::new(), String::new(), role));
+        let room = usize::from(if whole { width } else { width.saturating_sub(LABEL) });
+        for text in wrap(text, room, 2) {
+            out.push(Line { label: std::mem::take(&mut label), text, role, whole });
         }
-        for line in wrap(text, room, 2) {
-            out.push((std::mem::take(&mut label), line, role));
+        if text.is_empty() {
+            out.push(Line { label, text: String::new(), role, whole });
         }
     };
     for line in plan.lines.iter().take(16) {
-        add(line.label.as_str(), line.text.as_str(), Role::Text, room);
+        add(line.label.as_str(), line.text.as_str(), Role::Text, false);
     }
     for warning in plan.warnings.iter().take(4) {
-        add("beware", warning.as_str(), Role::Warning, room);
+        add("beware", warning.as_str(), Role::Warning, false);
     }
-    add("", "", Role::Muted, room);
+    add("", "", Role::Muted, true);
     if let Some(gentler) = plan.gentler.as_ref().filter(|gentler| gentler.intent.is_none()) {
-        add("", gentler.says.as_str(), Role::Muted, usize::from(width));
+        add("", gentler.says.as_str(), Role::Muted, true);
     }
     let actor = &scene.app.settings.actor;
-    add("Journal", &format!("{actor} → {}", journal(&plan.intent, scene)), Role::Muted, room);
+    add("Journal", &format!("{actor} → {}", journal(&plan.intent, scene)), Role::Muted, false);
     if let Some(why) = &it.disarmed {
-        add("", "", Role::Muted, room);
-        add("", &format!("No longer as planned: {why}"), Role::Critical, usize::from(width));
+        add("", "", Role::Muted, true);
+        add("", &format!("No longer as planned: {why}"), Role::Critical, true);
     } else if let Confirm::Name(name) = &it.confirm {
-        add("", "", Role::Muted, room);
-        add("type", &format!("{name}   to confirm, then Enter:  {}_", it.typed), Role::Input, room);
+        add("", "", Role::Muted, true);
+        add("type", &format!("{name}   to confirm, then Enter:  {}_", it.typed), Role::Input, false);
     }
     out
 }

@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use super::frame;
 use crate::app::{COMMANDS, Keymap};
+use crate::model::Severity;
 use crate::view::ink::Ink;
 use crate::view::scene::Scene;
 use crate::view::theme::Role;
@@ -17,11 +18,11 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     let columns = if area.width >= 2 * COLUMN + 8 { 2 } else { 1 };
     let width = (COLUMN * columns + 4).min(area.width.saturating_sub(2));
     let count = u16::try_from(COMMANDS.len()).unwrap_or(0).div_ceil(columns);
-    let height = (count + 4).min(area.height.saturating_sub(2));
+    let height = (count + 5).min(area.height.saturating_sub(2));
     let inside = frame(ink, area, width, height, "Keys and commands");
     let ink = &mut ink.on(Role::Dialog);
     let keymap = Keymap::of(&scene.app.settings);
-    let page = usize::from(inside.height.saturating_sub(2));
+    let page = usize::from(inside.height.saturating_sub(3));
     let rows = COMMANDS.len().div_ceil(usize::from(columns));
     let from = scene.app.viewpoint.scroll.min(rows.saturating_sub(page));
     for column in 0..usize::from(columns) {
@@ -37,7 +38,22 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
         }
     }
     let left = rows.saturating_sub(from + page);
-    let more = if left > 0 { format!("   down: {left} more") } else { String::new() };
-    let text = format!("any command can be typed after :   No key acts without a dialog{more}");
-    ink.put(inside.x, inside.bottom() - 1, inside.width, &text, Role::Muted);
+    let mut x = inside.x;
+    for severity in [Severity::Ok, Severity::Unknown, Severity::Warning, Severity::Critical] {
+        x = ink.put(x, inside.bottom() - 2, 3, severity.glyph(), Role::of(severity)) + 1;
+        x = ink.put(x, inside.bottom() - 2, 12, severity.word(), Role::Muted) + 3;
+    }
+    ink.put(
+        x,
+        inside.bottom() - 2,
+        inside.right().saturating_sub(x),
+        "·  not measured   ◆  deploy",
+        Role::Muted,
+    );
+    let text = "No key acts without a dialog; every command can be typed after :";
+    let y = inside.bottom() - 1;
+    ink.put(inside.x, y, inside.width, text, Role::Muted);
+    if left > 0 {
+        ink.put_right(inside.x, y, inside.width, &format!(" ↓ {left}"), Role::Key);
+    }
 }

@@ -47,11 +47,16 @@ fn suggestions(ink: &mut Ink<'_>, area: Rect, it: &Prompt, scene: &Scene<'_>) {
     let place = Rect { x: area.x, y: area.bottom() - height, width: area.width.min(90), height };
     let inside = super::frame_at(ink, place, "commands");
     let ink = &mut ink.on(Role::Dialog);
+    let longest = all.iter().map(|one| cells(&one.text) + 1 + cells(one.argument)).max().unwrap_or(0);
     for (y, (at, one)) in (inside.y..).zip(all.iter().enumerate()) {
         let name = format!("{} {}", one.text, one.argument);
-        ink.put(inside.x, y, 26, &name, Role::Key);
-        ink.put(inside.x + 27, y, inside.width.saturating_sub(37), &one.says, Role::Text);
-        ink.put_right(inside.right() - 9, y, 9, &one.key, Role::Muted);
+        ink.put(inside.x, y, inside.width / 2, &name, Role::Key);
+        // What is said begins in one column, behind the longest name, and has the room no key takes.
+        let from = inside.x + longest.clamp(16, inside.width / 2) + 1;
+        let key = cells(&one.key);
+        let room = inside.right().saturating_sub(from + key + 1);
+        ink.put(from, y, room, &one.says, Role::Text);
+        ink.put_right(inside.right() - key, y, key, &one.key, Role::Muted);
         if it.chosen == Some(at) {
             ink.restyle(Rect { x: inside.x, y, width: inside.width, height: 1 }, Role::Selected);
         }

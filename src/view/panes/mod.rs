@@ -14,7 +14,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 pub(super) use cpu::machines;
-pub(super) use entry::{Course, Entry, Shape};
+pub(super) use entry::{Course, Entry, Field, Shape};
 pub(super) use memory::used_of as memory_used;
 
 use super::format;
@@ -92,7 +92,9 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, entries: &[Entry],
         line(ink, Rect { y, height: 1, ..area }, entry, shapes, &widths, whole);
         y += 1;
         if *height > 0 {
-            chart(ink, Rect { y, height: *height, ..area }, entry, scene);
+            let told = entry.fields.iter().zip(&widths[1..]).filter(|(_, width)| width.is_some());
+            let told: Vec<&str> = told.map(|(field, _)| field.text.as_str()).collect();
+            chart(ink, Rect { y, height: *height, ..area }, entry, &told, scene);
             y += height;
         }
     }
@@ -172,14 +174,16 @@ fn line(ink: &mut Ink<'_>, area: Rect, entry: &Entry, shapes: &[Shape], widths: 
     }
 }
 
-fn chart(ink: &mut Ink<'_>, area: Rect, entry: &Entry, scene: &Scene<'_>) {
+fn chart(ink: &mut Ink<'_>, area: Rect, entry: &Entry, told: &[&str], scene: &Scene<'_>) {
     // Without a chart the notes stand under what they explain.
     let notes = match entry.courses.as_slice() {
         [] => area.x + cells(&entry.name) + 3,
         _ => area.right().saturating_sub(NOTES),
     };
     let width = area.right().saturating_sub(notes);
-    for (y, note) in (area.y..area.bottom()).zip(&entry.notes) {
+    // What the line above says is not said again.
+    let new = |note: &&Field| !note.text.split("  ").all(|part| told.contains(&part));
+    for (y, note) in (area.y..area.bottom()).zip(entry.notes.iter().filter(new)) {
         let role = match note.severity {
             _ if entry.stale => Role::Stale,
             Severity::Ok => Role::Muted,

@@ -4,7 +4,7 @@ use super::entry::trouble;
 use super::{Entry, Scene, Shape, counted};
 use crate::app::PROXIES;
 use crate::model::{
-    APP_KINDS, AppSample, ProxyBackend, Resource, ResourceState, Sample, ServerState, TargetId,
+    APP_KINDS, AppSample, ProxyBackend, Resource, ResourceState, Sample, ServerState, Severity, TargetId,
 };
 use crate::store::{Metric, ProxyRates, Target};
 use crate::view::format;
@@ -62,10 +62,10 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
     let up =
         servers().filter(|server| matches!(server.state, ServerState::Up | ServerState::Unchecked)).count();
     // Some proxies tell their servers by number only, some not at all.
-    let up = match (servers().count(), backend.healthy.zip(backend.members)) {
-        (0, None) => "-".to_owned(),
-        (0, Some((healthy, members))) => format!("{healthy}/{members} up"),
-        (all, _) => format!("{up}/{all} up"),
+    let (up, all_up) = match (servers().count(), backend.healthy.zip(backend.members)) {
+        (0, None) => ("-".to_owned(), false),
+        (0, Some((healthy, members))) => (format!("{healthy}/{members} up"), healthy == members),
+        (all, _) => (format!("{up}/{all} up"), up == all),
     };
     let failed = rates.and_then(|rates| rates.errors_5xx);
     let requests = rates.and_then(|rates| rates.requests);
@@ -73,17 +73,21 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
         let failed = failed.map_or_else(String::new, |share| format!("  {} 5xx", format::share(share)));
         format!("{}{failed}", format::rate(rate))
     };
+    // Where all servers are up it is the answers that are bad.
+    let bad = scene.severity(Resource::ProxyBackends, &id);
+    let (of_servers, of_answers) =
+        if all_up && requests.is_some() { (Severity::Ok, bad) } else { (bad, Severity::Ok) };
     Entry::of(id.as_str(), target, scene)
         .weigh(wait.map(|ms| ms / 50.0))
         .field(format::maybe(wait, format::millis), scene.severity(Resource::RequestQueue, &id))
         .plain(counted(Some(backend.queue as f64), "wait"))
-        .field(up, scene.severity(Resource::ProxyBackends, &id))
+        .field(up, of_servers)
         .plain(format::maybe(requests, format::rate))
         .plain(format!("{} 5xx", format::maybe(failed, format::share)))
         .note(wait.is_none().then(|| "wait cannot be seen".to_owned()))
         .note(backend.logged.map(|it| format!("p95 {}", format::millis(it.wait.p95_ms))))
         .note(rates.and_then(|rates| rates.hit_ratio).map(|share| format!("{} hits", format::share(share))))
-        .note(requests.map(pace))
+        .bad_note(requests.map(pace), of_answers)
         .note(
             backend.logged.and_then(|it| it.answer).map(|it| {
                 format!("answer {}, p95 {}", format::millis(it.mean_ms), format::millis(it.p95_ms))

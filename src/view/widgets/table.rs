@@ -7,7 +7,7 @@ use super::{Slot, fit};
 use crate::app::{Cell, Row, RowKey, Sort, Table};
 use crate::model::{Severity, Timestamp};
 use crate::view::format;
-use crate::view::ink::{Ink, cells};
+use crate::view::ink::{Ink, cells, wrap};
 use crate::view::theme::Role;
 
 /// What is drawn, with what belongs to the operator and not to the rows.
@@ -26,6 +26,11 @@ pub struct Tabular<'a> {
     pub now: Timestamp,
 }
 
+/// Head of the column that says on which target a row is.
+const PLACE: &str = "ON";
+/// Cells that a statement needs to be told from others; columns of this priority make room for it.
+const WORDS: u16 = 24;
+const SPARED: u8 = 4;
 /// Cells before the first column: cursor, mark, severity.
 const LEAD: u16 = 5;
 
@@ -35,18 +40,7 @@ pub fn draw_table(ink: &mut Ink<'_>, area: Rect, it: &Tabular<'_>) -> usize {
         return 0;
     }
     let room = area.width - LEAD - 2;
-    let slots: Vec<Slot> = it
-        .table
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(at, column)| {
-            let grows = column.width == 0;
-            let least = if grows { 12 } else { column.width.max(cells(column.title)) };
-            Slot { width: least, priority: if at == 0 { 0 } else { column.priority }, grows }
-        })
-        .collect();
-    let widths = fit(&slots, room);
+    let widths = widths(it.table, room);
     let mut x = area.x + LEAD;
     for (at, (column, width)) in it.table.columns.iter().zip(&widths).enumerate() {
         let Some(width) = width else { continue };
@@ -69,7 +63,9 @@ pub fn draw_table(ink: &mut Ink<'_>, area: Rect, it: &Tabular<'_>) -> usize {
         } else {
             it.table.empty.clone()
         };
-        ink.put(area.x + 2, area.y + 1, area.width - 3, &why, Role::Muted);
+        for (y, line) in (area.y + 1..area.bottom()).zip(wrap(&why, usize::from(area.width - 4), 4)) {
+            ink.put(area.x + 2, y, area.width - 3, &line, Role::Muted);
+        }
         return usize::from(area.height - 1);
     }
     let page = usize::from(area.height - 1);
@@ -79,6 +75,52 @@ pub fn draw_table(ink: &mut Ink<'_>, area: Rect, it: &Tabular<'_>) -> usize {
     }
     scroll_thumb(ink, Rect { y: area.y + 1, height: area.height - 1, ..area }, from, it.table.rows.len());
     page
+}
+
+/// How wide each column is; `None` where there is no room for it, or nothing that it would say.
+fn widths(table: &Table, room: u16) -> Vec<Option<u16>> {
+    let silent = |at: usize| table.columns[at].title == PLACE && said_above(table, at);
+    let mut shown: Vec<usize> = (0..table.columns.len()).filter(|at| !silent(*at)).collect();
+    let grows = |at: usize| table.columns[at].width == 0;
+    let slot = |at: &usize| {
+        let column = &table.columns[*at];
+        let least = if grows(*at) { 12 } else { column.width.max(cells(column.title)) };
+        Slot { width: least, priority: if *at == 0 { 0 } else { column.priority }, grows: grows(*at) }
+    };
+    loop {
+        let slots: Vec<Slot> = shown.iter().map(slot).collect();
+        let fitted = fit(&slots, room);
+        let short = shown.iter().zip(&fitted).any(|(at, width)| {
+            grows(*at)
+                && !matches!(table.columns[*at].title, "" | PLACE)
+                && width.is_some_and(|it| it < WORDS)
+        });
+        let placed = shown.iter().zip(&fitted).filter(|(_, width)| width.is_some());
+        let least =
+            placed.map(|(at, _)| *at).filter(|at| !grows(*at)).max_by_key(|at| table.columns[*at].priority);
+        if let Some(least) = least.filter(|at| short && table.columns[*at].priority >= SPARED) {
+            shown.retain(|at| *at != least);
+            continue;
+        }
+        let mut widths = vec![None; table.columns.len()];
+        for (at, width) in shown.into_iter().zip(fitted) {
+            widths[at] = width;
+        }
+        return widths;
+    }
+}
+
+/// Whether every row has the same in this column, and the line above the table begins with it.
+fn said_above(table: &Table, column: usize) -> bool {
+    let cell = |row: &Row| match row.cells.get(column) {
+        Some(Cell::Text(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let first = table.rows.first().and_then(cell);
+    first.is_some_and(|first| {
+        let above = table.summary.strip_prefix(first.as_str()).is_some_and(|rest| rest.starts_with(": "));
+        above && table.rows.iter().all(|row| cell(row).as_ref() == Some(&first))
+    })
 }
 
 /// The first row on a page that keeps the selected one in sight, and moves only by need: by half pages.
@@ -111,8 +153,13 @@ fn draw_row(
         ink.put(x + 2, y, 2, row.severity.glyph(), Role::of(row.severity));
     }
     let mut left = x + LEAD;
+    let only_words = only_words(row);
     for (at, (cell, width)) in row.cells.iter().zip(widths).enumerate() {
         let Some(width) = *width else { continue };
+        if let (Some(words), true) = (only_words, at > 0) {
+            ink.put(left, y, area.right().saturating_sub(left + 1), words, Role::Text);
+            break;
+        }
         let mut from = left;
         let mut room = width;
         if at == 0 && row.depth > 0 {
@@ -131,6 +178,12 @@ fn draw_row(
     if selected {
         ink.restyle(Rect { width: area.width - 1, ..area }, Role::Selected);
     }
+}
+
+/// The words of a row that has a name, no number, and words at its end: they take all columns.
+fn only_words(row: &Row) -> Option<&str> {
+    let [_, between @ .., Cell::Text(words)] = row.cells.as_slice() else { return None };
+    (between.len() > 1 && between.iter().all(|cell| *cell == Cell::None)).then_some(words.as_str())
 }
 
 /// Numbers stand right, but not those that a tree's lines lead to.

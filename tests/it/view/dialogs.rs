@@ -113,9 +113,8 @@ fn a_name_to_be_typed() {
     assert!(over("typed", Overlay::Confirm(Box::new(dialog))).contains("prim_"));
 }
 
-#[test]
-fn an_act_under_way_and_its_outcome() {
-    let mut acting = Acting {
+fn under_way() -> Acting {
+    Acting {
         plan: plan(),
         began: at(150),
         progress: Some(Progress {
@@ -128,7 +127,12 @@ fn an_act_under_way_and_its_outcome() {
         hurried: false,
         behind: None,
         outcome: None,
-    };
+    }
+}
+
+#[test]
+fn an_act_under_way_and_its_outcome() {
+    let mut acting = under_way();
     assert!(over("acting", Overlay::Acting(Box::new(acting.clone()))).contains("41 %"));
     let mut outcome = Outcome::new(PlanId("p1".into()), OutcomeKind::Done, "ended pid 4211; 38 of 38 go on");
     outcome.steps = vec![StepResult::Done("pid 4211 is gone".into())];
@@ -158,17 +162,8 @@ fn a_clear_under_way_shows_what_stands_behind_the_cache() {
     let intent = Intent::ClearNamespace { target: id("cache"), namespace, how: Clearing::default() };
     let acting = Acting {
         plan: Plan { intent, title: "Clear templates on cache".into(), ..plan() },
-        began: at(150),
-        progress: Some(Progress {
-            plan: PlanId("p1".into()),
-            share: 0.41,
-            says: "41 200 of about 100 000 keys, 54 000/s, slowest PING 0.4 ms".into(),
-        }),
-        stopping: false,
-        paused: false,
-        hurried: false,
         behind: Some(behind),
-        outcome: None,
+        ..under_way()
     };
     let seen = over("acting_clear", Overlay::Acting(Box::new(acting)));
     assert!(seen.contains("before)") && seen.contains("usable sessions"), "{seen}");

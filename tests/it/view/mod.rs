@@ -10,6 +10,7 @@ mod themes;
 use warroom::app::{Pane, Place, Tab, table};
 use warroom::model::{PollErrorKind, Resource, Severity};
 
+use dials::Dials;
 use drawn::{picture, screen, text};
 use scenes::Lab;
 
@@ -163,4 +164,52 @@ fn the_selected_row_and_the_marked_one_stand_out() {
     let y = u16::try_from(y).expect("small");
     assert!(buf[(20, y)].modifier.contains(ratatui::style::Modifier::REVERSED));
     assert!(!buf[(20, y - 1)].modifier.contains(ratatui::style::Modifier::REVERSED));
+}
+
+#[test]
+fn every_trouble_comes_with_a_key_or_with_advice_that_is_whole_at_80_columns() {
+    let troubles: [fn(&mut Dials); 10] = [
+        |dials| dials.waiters = 38,
+        |dials| dials.slow = 6,
+        |dials| dials.idle = 93,
+        |dials| dials.fill = 0.97,
+        |dials| (dials.jobs, dials.oldest, dials.workers) = (4_210, 740.0, 0),
+        |dials| dials.busy = 0.93,
+        |dials| (dials.memory, dials.swap) = (0.94, 300),
+        |dials| dials.queued = 96,
+        |dials| dials.servers_down = 1,
+        |dials| dials.down = vec![("primary", PollErrorKind::Timeout)],
+    ];
+    for trouble in troubles {
+        let lab = Lab::healthy().with(30, trouble);
+        let verdict = &lab.app.world.judgement.verdict;
+        let remedy = verdict.remedy.as_ref().unwrap_or_else(|| panic!("nothing to do about {verdict:#?}"));
+        let seen = text(&screen(&lab.app, "terminal", 80, 24));
+        let key = if remedy.intent.is_some() { "[F]" } else { "do:" };
+        let told = format!("{key} {}", remedy.says);
+        assert!(seen.lines().take(4).any(|line| line.contains(&told)), "{told}\n{seen}");
+    }
+}
+
+#[test]
+fn what_a_silent_server_would_say_is_never_nothing() {
+    let mut lab = Lab::healthy().with(25, |dials| {
+        dials.down = vec![("primary", PollErrorKind::Timeout), ("replica", PollErrorKind::Timeout)];
+    });
+    for tab in [Tab::Locks, Tab::Sessions, Tab::Connections, Tab::Statements, Tab::Upkeep] {
+        lab.app.viewpoint.stack = vec![Place::Zoom(Pane::Postgres, tab)];
+        let seen = text(&screen(&lab.app, "terminal", 80, 24));
+        assert!(seen.contains("not known: no answer came"), "{seen}");
+        assert!(seen.contains("primary: for "), "{seen}");
+    }
+}
+
+#[test]
+fn the_filter_is_seen_beside_the_longest_row_of_tabs() {
+    let mut lab = Lab::healthy().with(32, |dials| dials.waiters = 38);
+    lab.app.viewpoint.stack = vec![Place::Zoom(Pane::Postgres, Tab::Locks)];
+    lab.app.viewpoint.filter = "nobody-is-called-so".into();
+    let seen = text(&screen(&lab.app, "terminal", 80, 24));
+    assert!(seen.contains("/nobody-is-called-so: "), "{seen}");
+    assert!(seen.contains(" ←→ "), "{seen}");
 }
