@@ -38,4 +38,8 @@ pub const ACTIONS: &[(&str, MakeAction)] = &[
     ("rq", |spec| Ok(Box::new(QueueActions::new(spec)))),
     ("asynq", |spec| Ok(Box::new(QueueActions::new(spec)))),
     ("solid_queue", |spec| Ok(Box::new(QueueActions::new(spec)))),
+    ("good_job", |spec| Ok(Box::new(QueueActions::new(spec)))),
+    ("river", |spec| Ok(Box::new(QueueActions::new(spec)))),
+    ("resque", |spec| Ok(Box::new(QueueActions::new(spec)))),
+    ("bullmq", |spec| Ok(Box::new(QueueActions::new(spec)))),
 ];

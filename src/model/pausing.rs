@@ -38,15 +38,10 @@ pub enum PauseReach {
 /// Why there is none, and what to do instead.
 pub fn pause_reach(kind: &str) -> Result<PauseReach, &'static str> {
     match kind {
-        "asynq" | "solid_queue" => Ok(PauseReach::One),
-        "rq" => Ok(PauseReach::All),
-        "bullmq" => {
-            Err("BullMQ moves jobs when it pauses, each version in its own way: queue.pause() does it")
-        }
+        "asynq" | "bullmq" | "solid_queue" | "good_job" | "river" => Ok(PauseReach::One),
+        "rq" | "resque" => Ok(PauseReach::All),
         "sidekiq" => Err("only Sidekiq Pro looks at paused queues; quiet a process of it with TSTP"),
-        "good_job" => Err("GoodJob looks at pauses only where the app enables them: GoodJob.pause(queue: …)"),
         "oban" => Err("Oban keeps no note of a pause that could be verified: Oban.pause_queue(queue: …)"),
-        "river" => Err("River's clients must be told too: Client.QueuePause does both"),
         "laravel" => Err("Laravel keeps pauses in the app's cache: php artisan queue:pause"),
         "celery" => Err("Celery's workers are told one by one: celery control cancel_consumer QUEUE"),
         "rabbitmq" => Err("RabbitMQ cannot hold a queue back: stop those that read it"),

@@ -14,31 +14,30 @@ use warroom::lab;
 use warroom::model::{Confirm, Intent, Outcome, OutcomeKind, Plan, QueueChange, TargetId, Timestamp};
 
 use super::cli::run as warroom;
-use super::postgres::{Client, server};
 use super::queues::{python, queue, queues};
 use super::redis::{client, run, source};
 
-fn spec(kind: &str, url: &str) -> TargetSpec {
+pub(crate) fn spec(kind: &str, url: &str) -> TargetSpec {
     TargetSpec::new(TargetId::parse("jobs").unwrap(), kind).with_url(url)
 }
 
-fn wish(queue: Option<&str>, to: QueueChange) -> Intent {
+pub(crate) fn wish(queue: Option<&str>, to: QueueChange) -> Intent {
     Intent::PauseQueue { target: TargetId::parse("jobs").unwrap(), queue: queue.map(str::to_owned), to }
 }
 
-async fn act(actions: &QueueActions, plan: Plan) -> Outcome {
+pub(crate) async fn act(actions: &QueueActions, plan: Plan) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::new(folder.path().join("journal.jsonl"), Author::default());
     let intended = journal.intend(plan, Timestamp::default()).unwrap();
     actions.act(&intended, mpsc::channel(1).0, StopFlag::default()).await
 }
 
-async fn refused(actions: &QueueActions, intent: &Intent) -> (OutcomeKind, String) {
+pub(crate) async fn refused(actions: &QueueActions, intent: &Intent) -> (OutcomeKind, String) {
     let refusal = actions.plan(intent).await.unwrap_err();
     (refusal.kind, refusal.says.to_string())
 }
 
-fn told(plan: &Plan) -> String {
+pub(crate) fn told(plan: &Plan) -> String {
     plan.lines.iter().map(|line| format!("{}: {}", line.label, line.text)).collect::<Vec<_>>().join("\n")
 }
 
@@ -196,41 +195,48 @@ async fn a_queue_of_asynq_is_paused_as_asynq_does_it() {
     let looker = spec("asynq", &url.replace("redis://", "redis://looker:pw@"));
     let (_, says) = refused(&QueueActions::new(&looker), &pause).await;
     assert!(says.contains("ACL SETUSER looker +set"), "{says}");
-    let bull = QueueActions::new(&spec("bullmq", &url));
-    assert!(refused(&bull, &pause).await.1.contains("queue.pause()"));
+    let none = QueueActions::new(&spec("oban", &url));
+    assert!(refused(&none, &pause).await.1.contains("Oban.pause_queue"));
 }
 
+/// Resque's own words in README.markdown: the key holds the string "true", in whatever case; else it holds nobody.
 #[tokio::test]
-async fn a_queue_of_solid_queue_is_paused_by_a_row() {
-    let server = server(&[]);
-    let mut owner = Client::new(&server, "owner").await;
-    owner.run(include_str!("../fixtures/queues/solid_queue.sql")).await;
-    owner.run("grant usage on schema public to warroom").await;
-    owner.run("grant select on all tables in schema public to warroom").await;
-    let actions = QueueActions::new(&spec("solid_queue", &server.url("warroom")));
-    let pause = wish(Some("mail"), QueueChange::Pause);
-    let (_, says) = refused(&actions, &pause).await;
-    let grant = says.split("mend: ").nth(1).unwrap_or_else(|| panic!("{says}")).to_owned();
-    for one in grant.split(';') {
-        owner.run(Box::leak(one.trim().to_owned().into_boxed_str())).await;
-    }
+async fn the_workers_of_resque_are_held_by_a_key() {
+    let redis = lab::redis::start(&[]).unwrap();
+    let url = redis.url(0);
+    let mut other = client(&url).await;
+    run(&mut other, &["SADD", "resque:queues", "mail", "bulk"]).await;
+    run(
+        &mut other,
+        &["RPUSH", "resque:queue:mail", r#"{"class":"A","args":[]}"#, r#"{"class":"B","args":[]}"#],
+    )
+    .await;
+    run(&mut other, &["SADD", "resque:workers", "web1:17:mail", "web1:18:*"]).await;
+    run(&mut other, &["SET", "resque:worker:web1:17:mail", "{}"]).await;
+    run(&mut other, &["SET", "resque:pause-all-workers", "false"]).await;
+    let actions = QueueActions::new(&spec("resque", &url));
+    let pause = wish(None, QueueChange::Pause);
     let plan = actions.plan(&pause).await.unwrap();
-    assert!(told(&plan).contains("jobs: 3 waiting, 2 under way"), "{}", told(&plan));
-    let outcome = act(&actions, plan).await;
-    assert_eq!(outcome.says.as_str(), "mail paused; 3 jobs wait, 2 still under way");
-    let mut asked = super::queues_sql::source(&spec("solid_queue", &server.url("warroom")));
-    assert_eq!(queue(&super::queues_sql::poll(&mut asked).await.unwrap(), "mail").paused, Some(true));
+    let says = told(&plan);
+    assert!(says.contains("all: bulk, mail") && says.contains("jobs: 2 waiting, 1 under way"), "{says}");
+    assert!(says.contains("workers: 2"), "{says}");
+    assert_eq!(act(&actions, plan).await.says.as_str(), "all queues paused; 2 jobs wait, 1 still under way");
+    assert_eq!(
+        run(&mut other, &["GET", "resque:pause-all-workers"]).await,
+        redis::Value::BulkString(b"true".into())
+    );
+    let mut asked = source(&spec("resque", &url));
+    queues(&mut asked).await;
+    assert_eq!(queue(&queues(&mut asked).await, "mail").paused, Some(true));
     assert_eq!(refused(&actions, &pause).await.0, OutcomeKind::NothingToDo);
-
-    let resume = wish(Some("mail"), QueueChange::Resume);
+    let resume = wish(None, QueueChange::Resume);
     let stale = actions.plan(&resume).await.unwrap();
-    owner.run("delete from solid_queue_pauses where queue_name = 'mail'").await;
-    owner.run("insert into solid_queue_pauses (queue_name, created_at) values ('mail', now())").await;
-    assert_eq!(act(&actions, stale).await.kind, OutcomeKind::Refused, "another pause of the same name");
+    run(&mut other, &["SET", "resque:pause-all-workers", "TRUE"]).await;
+    assert_eq!(act(&actions, stale).await.kind, OutcomeKind::Refused, "somebody else wrote it anew");
     let plan = actions.plan(&resume).await.unwrap();
-    assert_eq!(act(&actions, plan).await.says.as_str(), "mail resumed; 3 jobs wait");
-    assert_eq!(refused(&actions, &resume).await.0, OutcomeKind::NothingToDo);
+    assert_eq!(act(&actions, plan).await.kind, OutcomeKind::Done);
+    assert_eq!(run(&mut other, &["EXISTS", "resque:pause-all-workers"]).await, redis::Value::Int(0));
     assert!(
-        refused(&actions, &wish(Some("x'; drop"), QueueChange::Pause)).await.1.contains("there is no queue")
+        refused(&actions, &wish(Some("mail"), QueueChange::Pause)).await.1.contains("one switch for all")
     );
 }

@@ -78,6 +78,11 @@ impl Client {
         sqlx::raw_sql(sql).execute(&mut self.connection).await.map(|_| ())
     }
 
+    /// The one text a query gives.
+    pub(crate) async fn text(&mut self, sql: &'static str) -> String {
+        sqlx::query_scalar(sql).fetch_one(&mut self.connection).await.unwrap()
+    }
+
     /// Runs a statement in the background: it is expected to wait for a lock.
     pub(crate) fn spawn(mut self, sql: &'static str) -> Waiting {
         let pid = self.pid;

@@ -1,8 +1,10 @@
 //! Pauses and resumes queues, by the library's own switch and nothing else: no job is touched.
 //! One atomic step on what was planned, read back afterwards.
 
+mod bullmq;
+mod redis_door;
 mod redis_switch;
-mod solid_queue;
+mod sql_switch;
 mod words;
 
 use futures_util::future::BoxFuture;
@@ -64,7 +66,8 @@ impl QueueActions {
     async fn planned(&self, intent: &Intent) -> Result<Plan, Refusal> {
         let wish = self.wish(intent)?;
         match self.spec.kind.as_str() {
-            "solid_queue" => solid_queue::plan(&self.spec, wish).await,
+            "bullmq" => bullmq::plan(&self.spec, wish).await,
+            "solid_queue" | "good_job" | "river" => sql_switch::plan(&self.spec, wish).await,
             _ => redis_switch::plan(&self.spec, wish).await,
         }
     }
@@ -73,7 +76,10 @@ impl QueueActions {
         let done = async {
             let wish = self.wish(&plan.intent)?;
             match self.spec.kind.as_str() {
-                "solid_queue" => solid_queue::act(&self.spec, wish, &plan.identity).await,
+                "bullmq" => bullmq::act(&self.spec, wish, &plan.identity).await,
+                "solid_queue" | "good_job" | "river" => {
+                    sql_switch::act(&self.spec, wish, &plan.identity).await
+                }
                 _ => redis_switch::act(&self.spec, wish, &plan.identity).await,
             }
         };

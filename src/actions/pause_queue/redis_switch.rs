@@ -1,13 +1,14 @@
-//! The switch is a key that workers look for before they take a job: RQ, asynq.
+//! The switch is a key that workers look for before they take a job: RQ, asynq, Resque.
 
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Value};
 
 use super::Wish;
+use super::redis_door::{allowed, facts, open, read, sent, told};
 use super::words::{self, Found, changed};
-use crate::actions::clear::{Facts, Server, ask, number, refused, text};
+use crate::actions::clear::{Facts, number, text};
 use crate::config::TargetSpec;
-use crate::model::{OutcomeKind, Plan, QueueChange, Refusal, SafeText};
+use crate::model::{Plan, QueueChange, Refusal};
 
 /// Queues whose jobs are counted.
 const QUEUES: usize = 500;
@@ -19,23 +20,71 @@ const RQ: &str = "RQ's workers look before they wait for a job: each that waits 
 struct Seen {
     found: Found,
     facts: Facts,
-    key: String,
     value: Option<String>,
 }
 
-/// The key, as the library names it.
-fn key(wish: Wish<'_>) -> String {
-    match wish.queue {
-        Some(queue) => format!("asynq:{{{queue}}}:paused"),
-        None => "rq:suspended".to_owned(),
-    }
+/// One library's switch.
+enum Switch {
+    Rq,
+    /// One queue of asynq.
+    Asynq(String),
+    /// Resque's prefix.
+    Resque(String),
 }
 
-/// What the library itself writes there.
-fn value(wish: Wish<'_>, facts: &Facts) -> String {
-    match wish.queue {
-        Some(_) => facts.clock.as_seconds().to_string(),
-        None => "1".to_owned(),
+impl Switch {
+    fn of(spec: &TargetSpec, wish: Wish<'_>) -> Self {
+        match (wish.queue, spec.kind.as_str()) {
+            (Some(queue), _) => Self::Asynq(queue.to_owned()),
+            (None, "resque") => {
+                Self::Resque(spec.prefix.as_deref().unwrap_or("resque").trim_end_matches(':').to_owned())
+            }
+            (None, _) => Self::Rq,
+        }
+    }
+
+    /// The key, as the library names it.
+    fn key(&self) -> String {
+        match self {
+            Self::Rq => "rq:suspended".to_owned(),
+            Self::Asynq(queue) => format!("asynq:{{{queue}}}:paused"),
+            Self::Resque(prefix) => format!("{prefix}:pause-all-workers"),
+        }
+    }
+
+    /// What the library itself writes there.
+    fn value(&self, facts: &Facts) -> String {
+        match self {
+            Self::Rq => "1".to_owned(),
+            Self::Asynq(_) => facts.clock.as_seconds().to_string(),
+            Self::Resque(_) => "true".to_owned(),
+        }
+    }
+
+    /// Whether workers stop at what stands there.
+    fn holds(&self, value: &str) -> bool {
+        !matches!(self, Self::Resque(_)) || value.trim().eq_ignore_ascii_case("true")
+    }
+
+    /// Asks for what the plan tells besides.
+    fn ask(&self, facts: &Facts, script: &mut Pipeline) {
+        match self {
+            Self::Rq => {
+                script.cmd("SMEMBERS").arg("rq:queues");
+                script.cmd("SCARD").arg("rq:workers");
+            }
+            Self::Asynq(queue) => {
+                let of = |what: &str| format!("asynq:{{{queue}}}:{what}");
+                script.cmd("SISMEMBER").arg("asynq:queues").arg(queue);
+                script.cmd("LLEN").arg(of("pending"));
+                script.cmd("LLEN").arg(of("active"));
+                script.cmd("ZCOUNT").arg("asynq:servers").arg(facts.clock.as_seconds()).arg("+inf");
+            }
+            Self::Resque(prefix) => {
+                script.cmd("SMEMBERS").arg(format!("{prefix}:queues"));
+                script.cmd("SMEMBERS").arg(format!("{prefix}:workers"));
+            }
+        }
     }
 }
 
@@ -43,15 +92,13 @@ pub(super) async fn plan(spec: &TargetSpec, wish: Wish<'_>) -> Result<Plan, Refu
     let mut connection = open(spec).await?;
     let seen = look(spec, &mut connection, wish).await?;
     let plan = words::plan(&spec.id, wish, &seen.found)?;
+    let key = Switch::of(spec, wish).key();
     let command: &[&str] = match wish.to {
-        QueueChange::Pause => &["SET", &seen.key, "1", "NX"],
-        QueueChange::Resume => &["DEL", &seen.key],
+        QueueChange::Pause => &["SET", &key, "1"],
+        QueueChange::Resume => &["DEL", &key],
     };
-    if seen.facts.may(&mut connection, command).await == Some(false) {
-        let user = seen.facts.user();
-        let mend = format!("ACL SETUSER {user} +set +del +watch +multi +exec ~{}", seen.key);
-        return Err(Refusal::refused(&format!("{user} may not change {}; mend: {mend}", seen.key)));
-    }
+    let rule = format!("+set +del +watch +multi +exec ~{key}");
+    allowed(&seen.facts, &mut connection, &[command], &key, &rule).await?;
     Ok(plan)
 }
 
@@ -61,58 +108,28 @@ pub(super) async fn act(spec: &TargetSpec, wish: Wish<'_>, identity: &str) -> Re
     if seen.found.identity != identity {
         return Err(changed());
     }
+    let switch = Switch::of(spec, wish);
+    let key = switch.key();
+    let mut watch = redis::pipe();
+    watch.cmd("WATCH").arg(&key);
+    watch.cmd("GET").arg(&key);
+    let answers = sent(&mut connection, &watch).await?;
+    let stands = answers.get(1).filter(|value| !matches!(value, Value::Nil)).map(text);
+    if stands != seen.value {
+        return Err(changed());
+    }
+    let mut change = redis::pipe();
+    change.cmd("MULTI");
     match wish.to {
-        QueueChange::Pause => {
-            // Of two who pause at once, one is told that it was done already.
-            let mut set = redis::pipe();
-            set.cmd("SET").arg(&seen.key).arg(value(wish, &seen.facts)).arg("NX");
-            match sent(&mut connection, &set).await?.first() {
-                Some(Value::Okay) => {}
-                _ => return Err(Refusal::nothing_to_do("somebody else paused it just now")),
-            }
-        }
-        QueueChange::Resume => {
-            let mut watch = redis::pipe();
-            watch.cmd("WATCH").arg(&seen.key);
-            watch.cmd("GET").arg(&seen.key);
-            let answers = sent(&mut connection, &watch).await?;
-            if answers.get(1).map(text) != seen.value {
-                return Err(changed());
-            }
-            let mut remove = redis::pipe();
-            remove.cmd("MULTI");
-            remove.cmd("DEL").arg(&seen.key);
-            remove.cmd("EXEC");
-            if !matches!(sent(&mut connection, &remove).await?.get(2), Some(Value::Array(_))) {
-                return Err(changed());
-            }
-        }
-    }
-    let unsure = |why: &SafeText| Refusal {
-        kind: OutcomeKind::Failed,
-        says: SafeText::new(&format!("done, but not seen again ({why})")),
+        QueueChange::Pause => change.cmd("SET").arg(&key).arg(switch.value(&seen.facts)),
+        QueueChange::Resume => change.cmd("DEL").arg(&key),
     };
-    let after = look(spec, &mut connection, wish).await.map_err(|refusal| unsure(&refusal.says))?.found;
-    if after.paused != (wish.to == QueueChange::Pause) {
-        return Err(Refusal::failed("it was done, and somebody else undid it at once: look again"));
+    change.cmd("EXEC");
+    if !matches!(sent(&mut connection, &change).await?.get(2), Some(Value::Array(_))) {
+        return Err(changed());
     }
-    Ok(words::done(wish, &after))
-}
-
-async fn open(spec: &TargetSpec) -> Result<MultiplexedConnection, Refusal> {
-    let failed = |why: String| Refusal::failed(&format!("cannot look at {}: {why}", spec.id));
-    let server = Server::find(spec).await.map_err(failed)?;
-    server.open_as("warroom-pause").await.map_err(failed)
-}
-
-async fn sent(connection: &mut MultiplexedConnection, commands: &Pipeline) -> Result<Vec<Value>, Refusal> {
-    let answers = ask(connection, commands)
-        .await
-        .map_err(|why| Refusal::failed(&format!("unknown whether it was done ({why}): look again")))?;
-    match refused(&answers) {
-        Some(why) => Err(Refusal::refused(&why)),
-        None => Ok(answers),
-    }
+    let after = look(spec, &mut connection, wish).await.map(|seen| seen.found);
+    told(wish, after)
 }
 
 /// Reads the switch and what it is about.
@@ -121,68 +138,90 @@ async fn look(
     connection: &mut MultiplexedConnection,
     wish: Wish<'_>,
 ) -> Result<Seen, Refusal> {
-    let id = &spec.id;
-    let facts = Facts::read(connection)
-        .await
-        .map_err(|why| Refusal::refused(&format!("nothing can be changed on {id}: {why}")))?;
-    let failed = |why: String| Refusal::failed(&format!("cannot look at {id}: {why}"));
-    let key = key(wish);
+    let facts = facts(spec, connection).await?;
+    let switch = Switch::of(spec, wish);
+    let key = switch.key();
     let mut first = redis::pipe();
     first.cmd("GET").arg(&key);
     first.cmd("TTL").arg(&key);
-    if let Some(queue) = wish.queue {
-        let of = |what: &str| format!("asynq:{{{queue}}}:{what}");
-        first.cmd("SISMEMBER").arg("asynq:queues").arg(queue);
-        first.cmd("LLEN").arg(of("pending"));
-        first.cmd("LLEN").arg(of("active"));
-        first.cmd("ZCOUNT").arg("asynq:servers").arg(facts.clock.as_seconds()).arg("+inf");
-    } else {
-        first.cmd("SMEMBERS").arg("rq:queues");
-        first.cmd("SCARD").arg("rq:workers");
-    }
-    let answers = ask(connection, &first).await.map_err(failed)?;
-    if let Some(why) = refused(&answers) {
-        return Err(Refusal::refused(&format!("cannot look at {id}: {why}")));
-    }
+    switch.ask(&facts, &mut first);
+    let answers = read(spec, connection, &first).await?;
     let whole = |at: usize| answers.get(at).and_then(number);
     let counted = |at: usize| whole(at).and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
     let value = answers.first().filter(|value| !matches!(value, Value::Nil)).map(text);
-    let since = value.as_deref().and_then(|text| text.parse::<i64>().ok()).filter(|_| wish.queue.is_some());
     let mut found = Found {
         at: facts.clock,
         identity: format!("{} {key} {}", facts.run_id, value.as_deref().unwrap_or("-")),
-        paused: value.is_some(),
-        paused_for: since.map(|then| (facts.clock.as_seconds() - then).max(0) as f64),
+        paused: value.as_deref().is_some_and(|value| switch.holds(value)),
         ends_in: whole(1).filter(|left| *left >= 0).map(|left| left as f64),
         ..Found::default()
     };
-    if let Some(queue) = wish.queue {
-        if counted(2) == 0 {
-            return Err(Refusal::refused(&format!("{id} has no queue {queue:?}")));
+    match &switch {
+        Switch::Asynq(queue) => {
+            if counted(2) == 0 {
+                return Err(Refusal::refused(&format!("{} has no queue {queue:?}", spec.id)));
+            }
+            let since = value.as_deref().and_then(|text| text.parse::<i64>().ok());
+            found.paused_for = since.map(|then| (facts.clock.as_seconds() - then).max(0) as f64);
+            found.queues = vec![queue.clone()];
+            (found.waiting, found.under_way, found.workers) = (counted(3), counted(4), Some(counted(5)));
         }
-        found.queues = vec![queue.to_owned()];
-        (found.waiting, found.under_way, found.workers) = (counted(3), counted(4), Some(counted(5)));
-    } else {
-        found.beware = Some(RQ);
-        found.workers = Some(counted(3));
-        if let Some(Value::Array(names) | Value::Set(names)) = answers.get(2) {
-            let bare = |name: &Value| text(name).trim_start_matches("rq:queue:").to_owned();
-            found.queues = names.iter().map(bare).collect();
-            found.queues.sort();
-        }
-        let mut second = redis::pipe();
-        for queue in found.queues.iter().take(QUEUES) {
-            second.cmd("LLEN").arg(format!("rq:queue:{queue}"));
-            second.cmd("ZCARD").arg(format!("rq:wip:{queue}"));
-        }
-        if !found.queues.is_empty() {
-            let answers = ask(connection, &second).await.map_err(failed)?;
-            for pair in answers.chunks(2) {
+        Switch::Rq => {
+            found.beware = Some(RQ);
+            found.workers = Some(counted(3));
+            let bare = |name: String| name.trim_start_matches("rq:queue:").to_owned();
+            found.queues = texts(answers.get(2)).into_iter().map(bare).collect();
+            let each = |queue: &str, script: &mut Pipeline| {
+                script.cmd("LLEN").arg(format!("rq:queue:{queue}"));
+                script.cmd("ZCARD").arg(format!("rq:wip:{queue}"));
+            };
+            for pair in of_queues(spec, connection, &mut found, each).await?.chunks(2) {
                 let of = |at: usize| pair.get(at).and_then(number).and_then(|n| u64::try_from(n).ok());
                 found.waiting += of(0).unwrap_or(0);
                 found.under_way += of(1).unwrap_or(0);
             }
         }
+        Switch::Resque(prefix) => {
+            let workers = texts(answers.get(3));
+            found.workers = Some(workers.len() as u64);
+            found.queues = texts(answers.get(2));
+            let each = |queue: &str, script: &mut Pipeline| {
+                script.cmd("LLEN").arg(format!("{prefix}:queue:{queue}"));
+            };
+            let lengths = of_queues(spec, connection, &mut found, each).await?;
+            let lengths = lengths.iter().filter_map(number).filter_map(|n| u64::try_from(n).ok());
+            found.waiting = lengths.sum();
+            let mut held = redis::pipe();
+            for worker in workers.iter().take(QUEUES) {
+                held.cmd("EXISTS").arg(format!("{prefix}:worker:{worker}"));
+            }
+            if !workers.is_empty() {
+                let answers = read(spec, connection, &held).await?;
+                found.under_way = answers.iter().filter(|value| number(value) == Some(1)).count() as u64;
+            }
+        }
     }
-    Ok(Seen { found, facts, key, value })
+    Ok(Seen { found, facts, value })
+}
+
+/// Asks the same of each queue, those of the switch in order.
+async fn of_queues(
+    spec: &TargetSpec,
+    connection: &mut MultiplexedConnection,
+    found: &mut Found,
+    each: impl Fn(&str, &mut Pipeline),
+) -> Result<Vec<Value>, Refusal> {
+    found.queues.sort();
+    let mut script = redis::pipe();
+    for queue in found.queues.iter().take(QUEUES) {
+        each(queue, &mut script);
+    }
+    if found.queues.is_empty() { Ok(Vec::new()) } else { read(spec, connection, &script).await }
+}
+
+fn texts(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::Array(all) | Value::Set(all)) => all.iter().map(text).collect(),
+        _ => Vec::new(),
+    }
 }

@@ -1,6 +1,6 @@
 -- $1 a queue. Names are found by the search path, which the transaction sets.
 with utc as (select now() at time zone 'utc' as now)
-select (select id from solid_queue_pauses where queue_name = $1),
+select (select id::text from solid_queue_pauses where queue_name = $1),
        (select extract(epoch from utc.now - created_at)::float8 from solid_queue_pauses, utc where queue_name = $1),
        (select count(*) from (select from solid_queue_ready_executions where queue_name = $1 limit 100000) ready),
        (select count(*) from solid_queue_claimed_executions claimed
