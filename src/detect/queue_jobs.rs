@@ -7,7 +7,7 @@ use super::queue_workers::on;
 use super::{Assessment, View};
 use crate::config::Limits;
 use crate::model::words::span;
-use crate::model::{Culprit, NotedJob, Resource, SafeText, Severity, TargetId};
+use crate::model::{Culprit, FailedJobs, NotedJob, Resource, SafeText, Severity, TargetId};
 use crate::store::QueueRates;
 
 /// Jobs that die within about ten seconds before it is said.
@@ -29,6 +29,7 @@ struct Jobs<'a> {
     overdue: Option<u64>,
     overdue_for: Option<f64>,
     returning: Option<&'a NotedJob>,
+    dying: &'a [FailedJobs],
     rates: Option<&'a QueueRates>,
 }
 
@@ -46,6 +47,7 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
             overdue: sample.shared.overdue,
             overdue_for: sample.shared.overdue_for,
             returning: None,
+            dying: &sample.shared.dying,
             rates: rates.and_then(|rows| rows.get("")),
         };
         let each = sample.queues.iter().map(|queue| Jobs {
@@ -57,6 +59,7 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
             overdue: queue.overdue,
             overdue_for: queue.overdue_for,
             returning: queue.returning.as_ref(),
+            dying: &queue.dying,
             rates: rates.and_then(|rows| rows.get(queue.name.as_str())),
         });
         for jobs in each.chain([shared]) {
@@ -87,9 +90,25 @@ fn dying(jobs: &Jobs<'_>) -> Option<Assessment> {
     if died < DYING {
         return Some(it.says(format!("{dead} dead")));
     }
-    let says =
-        format!("{died} jobs died within ten seconds and will not be tried again; {dead} are dead in all");
-    Some(it.at_least(Severity::Warning).says(says).culprit(culprit(jobs)))
+    let (mostly, culprit) = match mostly(jobs.dying) {
+        Some(job) => {
+            let error = if job.error.is_empty() { String::new() } else { format!(" with {}", job.error) };
+            let (name, queue) = (job.name.clone(), jobs.name.clone());
+            let culprit = Culprit::Job { name, queue, worker: SafeText::default() };
+            (format!(", mostly {}{error}", job.name), culprit)
+        }
+        None => (String::new(), culprit(jobs)),
+    };
+    let says = format!(
+        "{died} jobs died within ten seconds and will not be tried again{mostly}; {dead} are dead in all"
+    );
+    Some(it.at_least(Severity::Warning).says(says).culprit(culprit))
+}
+
+/// The job that half or more of the newest dead are.
+fn mostly(dying: &[FailedJobs]) -> Option<&FailedJobs> {
+    let all: u64 = dying.iter().map(|it| it.count).sum();
+    dying.first().filter(|most| 2 * most.count >= all)
 }
 
 fn poison(jobs: &Jobs<'_>) -> Option<Assessment> {

@@ -65,7 +65,9 @@ pub use proxy::{
     LoggedTimes, ProxyBackend, ProxyCache, ProxyProcess, ProxySample, ProxyServer, ServerState, Spread,
     WaitTotal,
 };
-pub use queue::{NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SQL_QUEUE_KINDS, SharedCounts};
+pub use queue::{
+    FailedJobs, NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SQL_QUEUE_KINDS, SharedCounts,
+};
 pub use reading::{Missing, PollError, PollErrorKind, Reading, Sample};
 pub use resource::Resource;
 pub use session_look::{LookedLock, SessionLook};

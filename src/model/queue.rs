@@ -74,6 +74,9 @@ pub struct SharedCounts {
     pub processed: Option<u64>,
     /// Jobs ever failed, cumulative.
     pub failed: Option<u64>,
+    /// What the newest of the dead are, the most frequent first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dying: Vec<FailedJobs>,
 }
 
 impl SharedCounts {
@@ -89,6 +92,7 @@ impl SharedCounts {
         queue.dead = queue.dead.or(self.dead);
         queue.processed = queue.processed.or(self.processed);
         queue.failed = queue.failed.or(self.failed);
+        queue.dying.append(&mut self.dying);
         *self = Self::default();
     }
 }
@@ -139,6 +143,21 @@ pub struct Queue {
     pub longest: Option<NotedJob>,
     /// The job handed out most often without having been finished, where that is told.
     pub returning: Option<NotedJob>,
+    /// What the newest of its dead are, the most frequent first, where that is told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dying: Vec<FailedJobs>,
+}
+
+/// Jobs that failed alike for good, among the few newest that are looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedJobs {
+    /// Their class or function; never their arguments.
+    pub name: SafeText,
+    /// The class of the error, never its message; empty where that is not told.
+    pub error: SafeText,
+    /// How many of those looked at.
+    pub count: u64,
 }
 
 /// A job that stands out among those of its queue.

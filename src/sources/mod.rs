@@ -8,6 +8,7 @@ mod bullmq;
 mod celery;
 mod clients;
 mod dramatiq;
+mod failed_jobs;
 pub mod haproxy;
 mod heads;
 pub mod host;

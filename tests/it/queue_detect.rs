@@ -3,8 +3,8 @@
 
 use warroom::detect::Judgement;
 use warroom::model::{
-    Broker, BrokerNode, Culprit, Finding, NotedJob, Queue, QueueAge, QueueSample, Sample, Severity,
-    SharedCounts,
+    Broker, BrokerNode, Culprit, FailedJobs, Finding, NotedJob, Queue, QueueAge, QueueSample, Sample,
+    Severity, SharedCounts,
 };
 
 use super::redis_detect::{found, judged};
@@ -114,6 +114,14 @@ fn fast_jobs_behind_a_slow_one_name_it() {
 fn jobs_that_die_come_back_or_lost_their_worker() {
     let dying = queue(|second, queue| queue.dead = Some(100 + 2 * second));
     assert!(warned(&dying, "dead_jobs").says.contains("jobs died within ten seconds"));
+    let named = queue(|second, queue| {
+        queue.dead = Some(100 + 2 * second);
+        let of = |name: &str, count| FailedJobs { name: name.into(), error: "KeyError".into(), count };
+        queue.dying = vec![of("Import", 5), of("Mail", 3)];
+    });
+    let finding = warned(&named, "dead_jobs");
+    assert!(finding.says.contains("not be tried again, mostly Import with KeyError; "), "{}", finding.says);
+    assert!(matches!(finding.culprit, Some(Culprit::Job { name, .. }) if name.as_str() == "Import"));
     let now_and_then = queue(|second, queue| queue.dead = Some(100 + second / 9));
     assert_eq!(found(&now_and_then, "dead_jobs"), None);
     let shared = queues(30, |second, sample| {

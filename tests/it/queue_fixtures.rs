@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use warroom::lab;
 use warroom::model::{Queue, QueueAge};
 
-use super::queues::{queue, queues};
+use super::queues::{dying, queue, queues};
 use super::redis::{client, run, source, spec};
 
 async fn seconds(client: &mut MultiplexedConnection) -> f64 {
@@ -54,7 +54,10 @@ async fn resque_by_its_source() {
         run(&mut other, &["SET", &format!("resque:worker:{worker}"), &job]).await;
     }
     run(&mut other, &["SET", "resque:stat:processed", "99"]).await;
-    run(&mut other, &["RPUSH", "resque:failed", "{}", "{}"]).await;
+    // As in lib/resque/failure/redis.rb.
+    let failed =
+        r#"{"payload":{"class":"Report","args":["secret"]},"exception":"RuntimeError","error":"of a@b.c"}"#;
+    run(&mut other, &["RPUSH", "resque:failed", "{}", failed]).await;
     run(&mut other, &["ZADD", "resque:delayed_queue_schedule", &format!("{}", now - 90.0), "a"]).await;
 
     let mut asked = source(&spec("resque", &url));
@@ -75,6 +78,7 @@ async fn resque_by_its_source() {
         (Some(99), Some(2), Some(1))
     );
     assert!((89.0..120.0).contains(&sample.shared.overdue_for.unwrap()));
+    assert_eq!(dying(&sample.shared.dying), ["1 Report RuntimeError"]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use warroom::lab;
 use warroom::model::QueueAge;
 
-use super::queues::{queue, queues};
+use super::queues::{dying, queue, queues};
 use super::redis::{client, run, source, spec};
 
 async fn seconds(client: &mut redis::aio::MultiplexedConnection) -> f64 {
@@ -75,6 +75,17 @@ async fn sidekiq_of_every_version() {
     let shared = queues(&mut asked).await.shared;
     assert_eq!(shared.overdue, Some(1));
     assert!((4.0..35.0).contains(&shared.overdue_for.unwrap()), "{shared:?}");
+    // lib/sidekiq/job_retry.rb writes the error's class into the job itself.
+    for n in 0..3 {
+        let class = if n == 0 { r#""class":"Report""# } else { r#""class":"Wrapper","wrapped":"MailJob""# };
+        let dead = format!(
+            r#"{{{class},"args":["secret"],"queue":"mail","jid":"{n}","error_class":"Net::ReadTimeout","error_message":"of a@b.c"}}"#
+        );
+        run(&mut other, &["ZADD", "dead", &format!("{now}"), &dead]).await;
+    }
+    queues(&mut asked).await;
+    let shared = queues(&mut asked).await.shared;
+    assert_eq!(dying(&shared.dying), ["2 MailJob Net::ReadTimeout", "1 Report Net::ReadTimeout"]);
 }
 
 #[tokio::test]

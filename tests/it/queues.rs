@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use warroom::lab;
-use warroom::model::{Queue, QueueAge, QueueSample, Sample};
+use warroom::model::{FailedJobs, Queue, QueueAge, QueueSample, Sample};
 use warroom::sources::Source;
 
 use super::redis::{client, poll, run, source, spec};
@@ -97,6 +97,14 @@ SimpleWorker([Queue('default', connection=connection)], connection=connection).w
     let sample = queues(&mut asked).await;
     let default = queue(&sample, "default");
     assert_eq!((default.depth, default.dead, &default.oldest), (0, Some(1), &QueueAge::Empty));
+    // Only where some have failed is it looked which.
+    let sample = queues(&mut asked).await;
+    assert_eq!(dying(&queue(&sample, "default").dying), ["1 no.such.function "]);
+}
+
+/// How many failed, what, and by which error.
+pub(crate) fn dying(jobs: &[FailedJobs]) -> Vec<String> {
+    jobs.iter().map(|it| format!("{} {} {}", it.count, it.name, it.error)).collect()
 }
 
 /// Ended with the test.

@@ -11,11 +11,11 @@ use warroom::lab;
 use warroom::model::{Queue, QueueAge};
 use warroom::sources::Source;
 
-use super::queues::{queue, queues};
+use super::queues::{dying, queue, queues};
 use super::redis::{source, spec};
 
 /// A command that runs a program with one version of the real library.
-fn node(version: u32, url: &str, program: &str) -> Command {
+pub(crate) fn node(version: u32, url: &str, program: &str) -> Command {
     let folder = std::env::var("WARROOM_TEST_NODE").unwrap_or_else(|_| {
         panic!("WARROOM_TEST_NODE is not set: run scripts/test, which installs BullMQ and sets it")
     });
@@ -39,7 +39,7 @@ fn run(version: u32, url: &str, program: &str) -> String {
 }
 
 /// Ended with the test.
-struct Ended(Child);
+pub(crate) struct Ended(pub(crate) Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -66,7 +66,7 @@ const FILL: &str = "
     await q.add('old', {secret: 'payload'}, {timestamp: Date.now() - 90000});
     await q.add('bad', {}); await q.add('slow', {}, {priority: 3});
     await q.add('late', {}, {delay: 600000});
-    const w = new Worker('mail', async job => { if (job.name === 'bad') throw new Error('no') }, {connection});
+    const w = new Worker('mail', async job => { if (job.name === 'bad') throw new TypeError('no') }, {connection});
     await new Promise(done => { let n = 0; const one = () => { if (++n === 3) done() }; w.on('completed', one); w.on('failed', one) });
     await w.close();
     await q.add('old', {}, {timestamp: Date.now() - 70000}); await q.add('new', {}); await q.add('slow', {}, {priority: 2});";
@@ -87,6 +87,8 @@ async fn bullmq_of_every_version() {
         assert_eq!(mail.depth, 3, "{version}: {told}");
         assert_eq!((mail.scheduled, mail.dead, mail.added), (Some(count(&["delayed"])), Some(1), Some(7)));
         assert_eq!((mail.overdue, mail.paused, mail.workers), (Some(0), Some(false), Some(0)), "{version}");
+        let sample = queues(&mut asked).await;
+        assert_eq!(dying(&queue(&sample, "mail").dying), ["1 bad TypeError"], "{version}");
         run(version, &url, "await new Queue('mail', {connection}).pause();");
         let mail = queue(&queues(&mut asked).await, "mail").clone();
         assert_eq!((mail.paused, mail.depth), (Some(true), 3), "{version}: {mail:?}");

@@ -1,7 +1,7 @@
 //! All that is known of one row.
 
 use super::draft::{draft, polled, why_silent};
-use super::{cache, connections, session_page};
+use super::{cache, connections, queues, session_page};
 use crate::app::{App, Cell, RowKey, Tab};
 use crate::model::{BackendKey, Sample, TargetId};
 use crate::store::Target;
@@ -37,6 +37,9 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
         }
         RowKey::Named(id, name) if tab == Tab::Namespaces => {
             lines.extend(cache::namespace_page(app, id, name));
+        }
+        RowKey::Target(id) if tab == Tab::Queues => {
+            lines.extend(target(id).map(|target| queues::queue_page(target, id)).unwrap_or_default());
         }
         RowKey::Target(_) | RowKey::Named(..) | RowKey::Event(_) => {}
     }

@@ -2,8 +2,9 @@
 
 use super::draft::{Draft, col, polled, row, severity, silent_rows};
 use crate::app::{App, Cell, Column, RowKey};
-use crate::model::{QUEUE_KINDS, Queue, QueueAge, Resource};
-use crate::store::QueueRates;
+use crate::model::words::span;
+use crate::model::{FailedJobs, NotedJob, QUEUE_KINDS, Queue, QueueAge, Resource, Sample, TargetId};
+use crate::store::{QueueRates, Target};
 
 const COLUMNS: &[Column] = &[
     col("QUEUE", 18, false, 0),
@@ -76,4 +77,44 @@ fn cells(id: &str, queue: &Queue, rates: Option<&QueueRates>) -> Vec<Cell> {
         Cell::maybe(queue.scheduled, Cell::Count),
         if notes.is_empty() { Cell::None } else { Cell::text(&notes.join(", ")) },
     ]
+}
+
+/// What a queue's row has no column for: the jobs that stand out, and what its dead are.
+pub(super) fn queue_page(target: &Target, id: &TargetId) -> Vec<(String, Cell)> {
+    let Some(Sample::Queue(sample)) = target.sample.as_deref().map(|sample| &sample.it) else {
+        return Vec::new();
+    };
+    let queue = sample.queues.iter().find(|queue| target.info.id.row(queue.name.as_str()) == *id);
+    let Some(queue) = queue else { return Vec::new() };
+    let mut lines = Vec::new();
+    let mut add = |label: &str, text: String| lines.push((label.to_owned(), Cell::text(&text)));
+    let on = |job: &NotedJob| {
+        if job.worker.is_empty() { String::new() } else { format!(" on {}", job.worker) }
+    };
+    if let Some(job) = &queue.longest {
+        let since = job.running.map_or_else(String::new, |running| format!(", for {}", span(running)));
+        add("longest at work", format!("{}{}{since}", job.name, on(job)));
+    }
+    if let Some((job, tries)) = queue.returning.as_ref().and_then(|job| Some((job, job.tries?))) {
+        add("comes back", format!("{}{}, handed out {tries} times", job.name, on(job)));
+    }
+    if !queue.dying.is_empty() {
+        add("newest dead", dead(&queue.dying));
+    }
+    if !sample.shared.dying.is_empty() {
+        add("newest dead of all", dead(&sample.shared.dying));
+    }
+    if let Some(count) = sample.shared.dead {
+        add("dead of all queues", count.to_string());
+    }
+    lines
+}
+
+/// `5 Report (ValueError), 1 Mail`
+fn dead(jobs: &[FailedJobs]) -> String {
+    let each = jobs.iter().map(|it| {
+        let error = if it.error.is_empty() { String::new() } else { format!(" ({})", it.error) };
+        format!("{} {}{error}", it.count, it.name)
+    });
+    each.collect::<Vec<_>>().join(", ")
 }

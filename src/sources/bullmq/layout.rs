@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use redis::{Pipeline, Value};
 use serde_json::Value as Json;
 
+use super::super::failed_jobs::{self, Failed, LOOKED_AT as FAILED};
 use super::super::heads::{self, ServerClock};
 use super::super::queue_poll::{Head, Layout, Watch};
 use super::super::resp;
@@ -24,6 +25,9 @@ pub(super) struct BullMq {
     /// Places of queues in whose list jobs of a higher priority stand before older ones.
     overtaken: Vec<usize>,
     seen: usize,
+    failed: Failed,
+    /// Place of a queue, its name, how many failed, and the newest of them.
+    dead: Vec<(usize, String, u64, Vec<String>)>,
 }
 
 impl BullMq {
@@ -38,7 +42,14 @@ impl Layout for BullMq {
 
     fn of(spec: &TargetSpec) -> Result<Self, String> {
         let prefix = spec.prefix.as_deref().unwrap_or("bull").trim_end_matches(':').to_owned();
-        Ok(Self { prefix, active: Vec::new(), overtaken: Vec::new(), seen: 0 })
+        Ok(Self {
+            prefix,
+            active: Vec::new(),
+            overtaken: Vec::new(),
+            seen: 0,
+            failed: Failed::default(),
+            dead: Vec::new(),
+        })
     }
 
     fn pattern(&self) -> Option<String> {
@@ -50,7 +61,8 @@ impl Layout for BullMq {
     }
 
     fn take_all(&mut self, _: &[Value], keys: &BTreeSet<String>, _: &Watch) -> Vec<String> {
-        (self.seen, self.active, self.overtaken) = (0, Vec::new(), Vec::new());
+        (self.seen, self.active, self.overtaken, self.dead) = (0, Vec::new(), Vec::new(), Vec::new());
+        self.failed.begin();
         let name = |key: &String| {
             let rest = key.strip_prefix(self.prefix.as_str())?.strip_prefix(':')?;
             Some(rest.strip_suffix(":meta")?.to_owned())
@@ -80,6 +92,9 @@ impl Layout for BullMq {
         script.cmd("LRANGE").arg(key("active")).arg(-LOOKED_AT).arg(-1);
         script.cmd("HMGET").arg(key("meta")).arg("paused").arg("version");
         script.cmd("GET").arg(key("id"));
+        if self.failed.wants(name) {
+            script.cmd("ZRANGE").arg(key("failed")).arg(-FAILED).arg(-1);
+        }
     }
 
     fn queue(
@@ -104,6 +119,7 @@ impl Layout for BullMq {
             oldest,
             meta,
             added,
+            newest @ ..,
         ] = answers
         else {
             return Err("the server did not answer");
@@ -120,6 +136,10 @@ impl Layout for BullMq {
         if resp::count(before).unwrap_or(0) > 0 {
             self.overtaken.push(self.seen);
         }
+        let dead = resp::count(failed);
+        if let [newest] = newest {
+            self.dead.push((self.seen, name.to_owned(), dead.unwrap_or(0), resp::texts(newest)));
+        }
         self.seen += 1;
         let mut heads: Vec<String> =
             [head, kept_head].into_iter().filter(|it| !marker(it)).filter_map(resp::text).collect();
@@ -134,7 +154,8 @@ impl Layout for BullMq {
             overdue: resp::count(due).filter(|_| known),
             #[expect(clippy::cast_precision_loss, reason = "a small constant")]
             overdue_for: watch.clock.overdue(next, 1e3 * SHIFT as f64),
-            dead: resp::count(failed),
+            dead,
+            dying: self.failed.count(name, dead),
             added: resp::count(added).or(Some(0)),
             workers: workers(&self.prefix, name, watch),
             paused: Some(resp::list(meta).first().and_then(resp::text).as_deref() == Some("1")),
@@ -170,10 +191,17 @@ impl Layout for BullMq {
                 "attemptsMade",
             ]);
         }
+        for (_, queue, _, jobs) in &self.dead {
+            for job in jobs {
+                script.cmd("HMGET").arg(self.key(queue, job)).arg(&["name", "stacktrace"]);
+            }
+        }
     }
 
     fn take_more(&mut self, answers: &[Value], watch: &mut Watch, sample: &mut QueueSample) {
-        for ((at, _, id), answers) in std::mem::take(&mut self.active).iter().zip(answers.chunks(2)) {
+        let active = std::mem::take(&mut self.active);
+        let (answers, dead) = answers.split_at_checked(2 * active.len()).unwrap_or_default();
+        for ((at, _, id), answers) in active.iter().zip(answers.chunks(2)) {
             let (Some(queue), [lock, hash]) = (sample.queues.get_mut(*at), answers) else { continue };
             let [name, begun, ended, stalled, tries, older] = resp::list(hash) else { continue };
             let begun = resp::text(begun).and_then(|text| heads::from_text(&text));
@@ -197,6 +225,13 @@ impl Layout for BullMq {
                 queue.longest = Some(job);
             }
         }
+        let mut dead = dead.iter();
+        for (at, name, count, jobs) in std::mem::take(&mut self.dead) {
+            let told = self.failed.take(&name, count, dead.by_ref().take(jobs.len()).filter_map(failed_job));
+            if let Some(queue) = sample.queues.get_mut(at) {
+                queue.dying = told;
+            }
+        }
         for at in &self.overtaken {
             if let Some(queue) = sample.queues.get_mut(*at)
                 && let QueueAge::Exact(age) = queue.oldest
@@ -215,6 +250,14 @@ impl Layout for BullMq {
             sample.missing.push(Missing::new("workers", why));
         }
     }
+}
+
+/// The name of a failed job and the class of its error, which stands at the head of its last stack trace.
+fn failed_job(answer: &Value) -> Option<(String, String)> {
+    let [name, traces] = resp::list(answer) else { return None };
+    let traces: Option<Vec<String>> = resp::bytes(traces).and_then(|text| serde_json::from_slice(text).ok());
+    let error = traces.and_then(|all| all.last().map(|trace| failed_jobs::class(trace))).unwrap_or_default();
+    Some((failed_jobs::name(&resp::text(name)?)?, error))
 }
 
 /// Workers of a queue: each names the connection on which it waits.

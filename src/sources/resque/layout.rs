@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use redis::{Pipeline, Value};
 use serde_json::Value as Json;
 
+use super::super::failed_jobs::{self, Failed, LOOKED_AT};
 use super::super::heads::{self, ServerClock};
 use super::super::queue_poll::{Head, Layout, Watch};
 use super::super::resp;
@@ -24,6 +25,7 @@ pub(super) struct Resque {
     shared: SharedCounts,
     registered: Vec<String>,
     workers: Vec<Worker>,
+    failed: Failed,
 }
 
 /// One worker: whom it serves and what it has.
@@ -73,6 +75,9 @@ impl Layout for Resque {
         for id in &self.registered {
             script.cmd("GET").arg(key(&format!("worker:{id}")));
         }
+        if self.failed.wants("") {
+            script.cmd("LRANGE").arg(key("failed")).arg(-LOOKED_AT).arg(-1);
+        }
     }
 
     fn take_all(&mut self, answers: &[Value], _: &BTreeSet<String>, watch: &Watch) -> Vec<String> {
@@ -81,11 +86,19 @@ impl Layout for Resque {
         else {
             return Vec::new();
         };
-        self.paused = resp::text(paused).as_deref() == Some("true");
+        self.paused = resp::text(paused).is_some_and(|it| it.trim().eq_ignore_ascii_case("true"));
+        let (jobs, newest) = jobs.split_at_checked(self.registered.len()).unwrap_or_default();
+        self.failed.begin();
+        let died = resp::count(dead);
+        let mut dying = self.failed.count("", died);
+        if let [newest] = newest {
+            dying = self.failed.take("", died.unwrap_or(0), resp::list(newest).iter().filter_map(failed_job));
+        }
         self.shared = SharedCounts {
+            dying,
             processed: resp::count(processed).or(Some(0)),
             failed: resp::count(failed).or(Some(0)),
-            dead: resp::count(dead),
+            dead: died,
             scheduled: resp::count(scheduled),
             overdue: resp::count(due).filter(|_| watch.clock.now().is_some()),
             overdue_for: watch.clock.overdue(next, 1.0),
@@ -185,6 +198,13 @@ fn job_of(value: &Value, watch: &Watch) -> Option<(String, String, Option<f64>)>
     let class = job.get("payload").map(class).unwrap_or_default();
     let begun = job.get("run_at").and_then(Json::as_str).and_then(heads::from_text);
     Some((queue, class, begun.and_then(|begun| watch.clock.since(begun))))
+}
+
+/// The class of a failed job and of its error.
+fn failed_job(entry: &Value) -> Option<(String, String)> {
+    let entry: Json = serde_json::from_slice(resp::bytes(entry)?).ok()?;
+    let error = entry.get("exception").and_then(Json::as_str).map(failed_jobs::class).unwrap_or_default();
+    Some((failed_jobs::name(&class(entry.get("payload")?))?, error))
 }
 
 /// The class of a job; Active Job wraps its own in another.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use redis::{Pipeline, Value};
 
+use super::super::failed_jobs::{self, Failed, LOOKED_AT};
 use super::super::heads::{self, ServerClock};
 use super::super::queue_poll::{Head, Layout, Watch};
 use super::super::resp;
@@ -22,6 +23,10 @@ pub(super) struct Rq {
     registered: Vec<String>,
     workers: Vec<Worker>,
     gone: Gone,
+    failed: Failed,
+    seen: usize,
+    /// Place of a queue, its name, how many failed, and the newest of them.
+    dead: Vec<(usize, String, u64, Vec<String>)>,
 }
 
 impl Layout for Rq {
@@ -48,6 +53,8 @@ impl Layout for Rq {
     fn take_all(&mut self, answers: &[Value], _: &BTreeSet<String>, watch: &Watch) -> Vec<String> {
         let [queues, registered, suspended, workers @ ..] = answers else { return Vec::new() };
         self.suspended = resp::count(suspended) == Some(1);
+        (self.seen, self.dead) = (0, Vec::new());
+        self.failed.begin();
         let asked = self.registered.iter().zip(workers);
         let told = asked.filter_map(|(key, value)| worker::worker(key, value, watch.clock.now()));
         self.workers = told.collect();
@@ -70,6 +77,9 @@ impl Layout for Rq {
         script.cmd("ZCOUNT").arg(format!("rq:wip:{name}")).arg("-inf").arg(&now);
         script.cmd("ZCOUNT").arg(format!("rq:scheduled:{name}")).arg("-inf").arg(&now);
         script.cmd("ZRANGE").arg(format!("rq:scheduled:{name}")).arg(0).arg(0).arg("WITHSCORES");
+        if self.failed.wants(name) {
+            script.cmd("ZRANGE").arg(format!("rq:failed:{name}")).arg(-LOOKED_AT).arg(-1);
+        }
     }
 
     fn queue(
@@ -78,10 +88,16 @@ impl Layout for Rq {
         answers: &[Value],
         watch: &mut Watch,
     ) -> Result<(Queue, Head), &'static str> {
-        let [depth, head, running, intermediate, scheduled, failed, abandoned, overdue, next] = answers
+        let [depth, head, running, intermediate, scheduled, failed, abandoned, overdue, next, newest @ ..] =
+            answers
         else {
             return Err("the server did not answer");
         };
+        let dead = resp::count(failed);
+        if let [newest] = newest {
+            self.dead.push((self.seen, name.to_owned(), dead.unwrap_or(0), resp::texts(newest)));
+        }
+        self.seen += 1;
         let queue = Queue {
             name: SafeText::new(name),
             depth: resp::count(depth).ok_or("its key rq:queue:… is no list")?,
@@ -90,7 +106,8 @@ impl Layout for Rq {
             scheduled: resp::count(scheduled),
             overdue: resp::count(overdue).filter(|_| watch.clock.now().is_some()),
             overdue_for: watch.clock.overdue(next, 1.0),
-            dead: resp::count(failed),
+            dead,
+            dying: self.failed.count(name, dead),
             paused: Some(self.suspended),
             ..Queue::default()
         };
@@ -106,10 +123,23 @@ impl Layout for Rq {
     }
 
     fn ask_more(&mut self, _: &mut QueueSample, script: &mut Pipeline) {
+        for job in self.dead.iter().flat_map(|(.., jobs)| jobs) {
+            script.cmd("HMGET").arg(format!("rq:job:{job}")).arg("description");
+        }
         worker::ask_jobs(&self.workers, script);
     }
 
     fn take_more(&mut self, answers: &[Value], watch: &mut Watch, sample: &mut QueueSample) {
+        let dead = self.dead.iter().map(|(.., jobs)| jobs.len()).sum();
+        let (mut dead, answers) = answers.split_at_checked(dead).unwrap_or_default();
+        for (at, name, count, jobs) in std::mem::take(&mut self.dead) {
+            let (these, rest) = dead.split_at_checked(jobs.len()).unwrap_or_default();
+            dead = rest;
+            let told = self.failed.take(&name, count, these.iter().filter_map(failed_job));
+            if let Some(queue) = sample.queues.get_mut(at) {
+                queue.dying = told;
+            }
+        }
         worker::take_jobs(&self.workers, answers, &watch.clock, &mut sample.queues);
     }
 
@@ -121,4 +151,10 @@ impl Layout for Rq {
     fn rights(&self, script: &mut Pipeline) {
         worker::ask(script, "rq:worker:none");
     }
+}
+
+/// The function of a failed job. Its error is kept packed, and not unpacked here.
+fn failed_job(answer: &Value) -> Option<(String, String)> {
+    let described = resp::text(resp::list(answer).first()?)?;
+    Some((failed_jobs::name(described.split('(').next()?)?, String::new()))
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use redis::{Pipeline, Value};
+use serde_json::Value as Json;
 
+use super::super::failed_jobs::{self, Failed, LOOKED_AT};
 use super::super::heads::{self, ServerClock};
 use super::super::queue_poll::{Head, Layout, Watch};
 use super::super::resp;
@@ -20,6 +22,7 @@ pub(super) struct Sidekiq {
     shared: SharedCounts,
     registered: Vec<String>,
     processes: Vec<Process>,
+    failed: Failed,
 }
 
 impl Layout for Sidekiq {
@@ -45,6 +48,9 @@ impl Layout for Sidekiq {
         for identity in &self.registered {
             process::ask(script, identity);
         }
+        if self.failed.wants("") {
+            script.cmd("ZRANGE").arg("dead").arg(-LOOKED_AT).arg(-1);
+        }
     }
 
     fn take_all(&mut self, answers: &[Value], _: &BTreeSet<String>, watch: &Watch) -> Vec<String> {
@@ -54,6 +60,14 @@ impl Layout for Sidekiq {
         let [due, first, retry_due, retry_first, hashes @ ..] = rest else { return Vec::new() };
         let clock = &watch.clock;
         let known = |value: &Value| resp::count(value).filter(|_| clock.now().is_some());
+        let (hashes, newest) =
+            hashes.split_at_checked(process::PER_PROCESS * self.registered.len()).unwrap_or_default();
+        self.failed.begin();
+        let died = resp::count(dead);
+        let mut dying = self.failed.count("", died);
+        if let [newest] = newest {
+            dying = self.failed.take("", died.unwrap_or(0), resp::list(newest).iter().filter_map(failed_job));
+        }
         let late = [first, retry_first].into_iter().filter_map(|first| clock.overdue(first, 1.0));
         self.shared = SharedCounts {
             // Absent until the first job is done.
@@ -64,7 +78,8 @@ impl Layout for Sidekiq {
             overdue: known(due).zip(known(retry_due)).map(|(a, b)| a + b),
             overdue_for: late.reduce(f64::max),
             retry: resp::count(retry),
-            dead: resp::count(dead),
+            dead: died,
+            dying,
             ..SharedCounts::default()
         };
         self.processes = self
@@ -115,4 +130,12 @@ impl Layout for Sidekiq {
     fn rights(&self, script: &mut Pipeline) {
         process::ask(script, "none");
     }
+}
+
+/// The class of a dead job and of its error; Active Job wraps its own in another.
+fn failed_job(entry: &Value) -> Option<(String, String)> {
+    let job: Json = serde_json::from_slice(resp::bytes(entry)?).ok()?;
+    let text = |key: &str| job.get(key).and_then(Json::as_str);
+    let error = text("error_class").map(failed_jobs::class).unwrap_or_default();
+    Some((failed_jobs::name(text("wrapped").or_else(|| text("class"))?)?, error))
 }

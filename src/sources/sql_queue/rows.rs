@@ -169,6 +169,7 @@ pub(super) fn sample(rows: &[String]) -> Result<QueueSample, String> {
 fn queue(row: &Row, name: SafeText) -> Result<Queue, String> {
     let depth = row.count("depth")?.ok_or("the statement gives no depth: the count of jobs that wait")?;
     Ok(Queue {
+        dying: Vec::new(),
         name,
         depth,
         oldest: row.age(depth, row.flag("capped")? == Some(true))?,
@@ -195,6 +196,7 @@ fn queue(row: &Row, name: SafeText) -> Result<Queue, String> {
 
 fn shared(row: &Row) -> Result<SharedCounts, String> {
     Ok(SharedCounts {
+        dying: Vec::new(),
         in_flight: row.count("in_flight")?,
         orphaned: row.count("orphaned")?,
         scheduled: row.count("scheduled")?,
