@@ -1,7 +1,7 @@
 //! What a good colleague would say to look at or do where a rule knows no remedy of its own. Nothing
 //! here can be done by a key; it is told in fifty letters, so that it is whole on the smallest screen.
 
-use crate::model::{Culprit, Finding, HostSample, PollErrorKind, Remedy, Sample};
+use crate::model::{Culprit, Finding, HostSample, PollErrorKind, Queue, Remedy, Sample};
 use crate::store::{Store, Target};
 
 /// Share of a machine's processors or memory from which on a program is worth naming.
@@ -12,11 +12,12 @@ const STOLEN: f64 = 0.10;
 /// Gives a finding advice if it has no remedy and there is something to say.
 pub(super) fn advise(finding: &mut Finding, store: &Store) {
     if finding.remedy.is_none() {
-        finding.remedy = advice(finding, store.target(&finding.target)).map(Remedy::advice);
+        finding.remedy = advice(finding, store).map(Remedy::advice);
     }
 }
 
-fn advice(finding: &Finding, target: Option<&Target>) -> Option<String> {
+fn advice(finding: &Finding, store: &Store) -> Option<String> {
+    let target = store.target(&finding.target);
     let says = match finding.rule.as_str() {
         "cpu_busy" => return processor(target?),
         "memory_pressure" => return memory(target?),
@@ -33,6 +34,7 @@ fn advice(finding: &Finding, target: Option<&Target>) -> Option<String> {
         "proxy_full" => "end what holds its connections, or raise maxconn",
         "cache_fill" => "raise maxmemory, or name its namespaces to clear",
         "slow_ping" | "busy_cache" => "its Commands tab: what its time goes into",
+        "backlog" if no_workers(finding, store) => "start its workers",
         "backlog" | "overrun" => "more workers, or see what its jobs wait for",
         "slow_job" | "stuck_workers" => "see what that job waits for, then restart it",
         "idle_workers" => "see whether they listen to it, then restart them",
@@ -44,6 +46,13 @@ fn advice(finding: &Finding, target: Option<&Target>) -> Option<String> {
         _ => return None,
     };
     Some(says.to_owned())
+}
+
+fn no_workers(finding: &Finding, store: &Store) -> bool {
+    let sample = store.target(&finding.target.target()).and_then(|target| target.sample.as_deref());
+    let Some(Sample::Queue(sample)) = sample.map(|sample| &sample.it) else { return false };
+    let named = |queue: &&Queue| finding.target.row_name() == Some(queue.name.as_str());
+    sample.queues.iter().find(named).is_some_and(|queue| queue.workers == Some(0))
 }
 
 fn host(target: &Target) -> Option<&HostSample> {
@@ -65,7 +74,7 @@ fn processor(target: &Target) -> Option<String> {
         Some(it) if it.name.as_str() == "postgres" => "Postgres, Statements: what costs most".into(),
         Some(it) if it.processes <= 1 => format!("stop {}, or renice -n 10 -p {}", it.name, it.pid),
         Some(it) => format!("stop or renice {}, or give it other hours", it.name),
-        None => "see there what runs: top".into(),
+        None => "see what runs there: top".into(),
     })
 }
 
@@ -75,7 +84,7 @@ fn memory(target: &Target) -> Option<String> {
     let largest = sample.programs.iter().max_by_key(|it| it.largest);
     Some(match largest.filter(|it| total > 0.0 && it.largest as f64 >= total * CULPRIT) {
         Some(it) => format!("restart or shrink {} (pid {})", it.name, it.pid),
-        None => "see there who holds it: ps aux --sort -rss".into(),
+        None => "see who holds it there: ps aux --sort -rss".into(),
     })
 }
 
@@ -88,7 +97,7 @@ fn disk(culprit: Option<&Culprit>) -> String {
             let short = mount.len() <= 20 && mount.chars().all(plain);
             format!("see what grows: du -xh {} | sort -h", if short { mount } else { "there" })
         }
-        _ => "see there who reads and writes: iotop -o".into(),
+        _ => "see who reads and writes there: iotop -o".into(),
     }
 }
 
@@ -116,7 +125,7 @@ mod tests {
         let mount = |name: &str| disk(Some(&Culprit::Device { name: SafeText::new(name) }));
         assert_eq!(mount("/var/lib"), "see what grows: du -xh /var/lib | sort -h");
         assert_eq!(mount("/mnt/$(reboot)"), "see what grows: du -xh there | sort -h");
-        assert_eq!(mount("vda"), "see there who reads and writes: iotop -o");
+        assert_eq!(mount("vda"), "see who reads and writes there: iotop -o");
         assert!(mount("/a/mount/of/20/bytes").len() <= 50);
     }
 }
