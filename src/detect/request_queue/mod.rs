@@ -20,7 +20,7 @@ use crate::model::{
     Culprit, LoggedTimes, ProxyBackend, ProxySample, ProxyServer, Remedy, Resource, SafeText, Sample,
     ServerState, Severity, TargetId,
 };
-use crate::store::Target;
+use crate::store::{Metric, Target};
 
 /// How every backend's requests wait.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
@@ -61,6 +61,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
 
     let rate = target.proxy_window().and_then(|rows| rows.get(backend.name.as_str())?.requests);
     let proxy = rate.and_then(|rate| in_proxy(target, backend, rate));
+    let proxy = proxy.map(|ms| ms.min(longest(view, target, &row)));
     let waits = Waits { proxy, accept: accept.wait_ms, unread: accept.unread_ms, app: accept.app_ms };
     let says = match waits.total() {
         None => {
@@ -215,6 +216,15 @@ fn names(servers: &[&ProxyServer]) -> String {
 fn takes(server: &ProxyServer) -> bool {
     let open = matches!(server.state, ServerState::Up | ServerState::Unchecked);
     open && (!server.backup || server.in_flight > 0)
+}
+
+/// The longest that a request can have waited, ms: nobody waits longer than since the queue was last calm.
+/// Where little is served, depth against pace would tell of waits that lie ahead.
+fn longest(view: &View<'_>, target: &Target, row: &TargetId) -> f64 {
+    let calm = view.limits(Resource::RequestQueue, row).warning;
+    let ring = view.store.course(row, Metric::Resource(Resource::RequestQueue));
+    let last = ring.and_then(|ring| ring.points().rfind(|(_, ms)| ms.is_some_and(|ms| ms < calm)));
+    last.map_or(f64::INFINITY, |(at, _)| (view.now.seconds_since(at) + target.info.every.as_secs_f64()) * 1e3)
 }
 
 /// The mean wait in the proxy's queue over the window; `None` where the proxy is blind or nothing was served.
