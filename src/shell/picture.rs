@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::clock;
 use super::perform::Hands;
 use super::run::{ConsoleError, Setup, app};
+use super::{clock, follow};
 use crate::app::{App, Chord, Effect, Msg, settle, update};
 use crate::feed::Live;
-use crate::journal::Reader;
-use crate::model::{At, Fact};
 use crate::view::{Palette, Theme, svg, view};
 
 /// Between two keys: longer than a dialog takes to be armed.
 const PRESS: Duration = Duration::from_millis(600);
+
+/// What of the journal may wait to be taken in.
+const TOLD: usize = 256;
 
 /// What to draw.
 #[derive(Clone, Debug)]
@@ -39,18 +41,13 @@ pub async fn picture(setup: Setup, pose: &Pose) -> Result<String, ConsoleError> 
     let Setup { config, found, actor, journal } = setup;
     let mut app = app(&config, found, actor, &theme);
     app.size = pose.size;
-    if let Ok(reader) = journal.as_ref().map_or_else(|_| Ok(Reader::default()), |it| Reader::read(it.path()))
-    {
-        for entry in reader.entries {
-            if let Some(it) = entry.mark {
-                let mark = Fact::Marked(it);
-                update(&mut app, clock::now(), Msg::Fact(At { at: entry.at, it: mark }));
-            }
-        }
+    let (tell, mut told) = mpsc::channel(TOLD);
+    if let Ok(journal) = &journal {
+        follow::follow(journal, clock::now(), tell);
     }
     let mut feed = Live::start(config.targets.clone(), clock::now)?;
     let hands = Hands::new(config, journal, clock::now);
-    look_on(&mut app, &mut feed, pose.after).await;
+    look_on(&mut app, &mut feed, &mut told, pose.after).await;
     for chord in &pose.keys {
         let effects = update(&mut app, clock::now(), Msg::Key(*chord));
         for effect in effects {
@@ -62,7 +59,7 @@ pub async fn picture(setup: Setup, pose: &Pose) -> Result<String, ConsoleError> 
                 update(&mut app, clock::now(), Msg::Looked(ask, Box::new(looked)));
             }
         }
-        look_on(&mut app, &mut feed, PRESS).await;
+        look_on(&mut app, &mut feed, &mut told, PRESS).await;
     }
     let area = Rect::new(0, 0, pose.size.0, pose.size.1);
     let mut buf = Buffer::empty(area);
@@ -71,12 +68,15 @@ pub async fn picture(setup: Setup, pose: &Pose) -> Result<String, ConsoleError> 
 }
 
 /// Takes readings in and judges them four times a second. What would be done about it is left undone.
-async fn look_on(app: &mut App, feed: &mut Live, span: Duration) {
+async fn look_on(app: &mut App, feed: &mut Live, told: &mut mpsc::Receiver<Msg>, span: Duration) {
     let end = Instant::now() + span;
     while Instant::now() < end {
         let slice = (Instant::now() + Duration::from_millis(250)).min(end);
         while let Ok(Some(fact)) = timeout_at(slice, feed.next()).await {
             update(app, clock::now(), Msg::Fact(fact));
+        }
+        while let Ok(msg) = told.try_recv() {
+            update(app, clock::now(), msg);
         }
         update(app, clock::now(), Msg::Tick);
         settle(app, clock::now());
