@@ -66,11 +66,11 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     }
 }
 
-/// The sentence and since when, over the lines. Where both are too long, the clock time goes first, then
-/// the sentence's end: since when stays.
+/// The sentence and since when, over the lines. The age goes where it alone would begin a line. Where all
+/// is too long the clock time goes, then the sentence's end: since when stays.
 fn with_since(
     says: &str,
-    (long, short): &(String, String),
+    [long, clock, short]: &[String; 3],
     width: u16,
     used: u16,
     most: usize,
@@ -82,7 +82,8 @@ fn with_since(
     };
     let (fits, lines) = whole(says, long);
     if fits {
-        return lines;
+        let (_, without) = whole(says, clock);
+        return if without.len() < lines.len() { without } else { lines };
     }
     let mut kept: Vec<&str> = says.graphemes(true).collect();
     let mut end = short.clone();
@@ -109,8 +110,8 @@ fn says_lines(says: &str, width: u16, used: u16, most: usize) -> Vec<String> {
     lines
 }
 
-/// `. Since 14:01:12 (2m14s), 40 s after deploy v8.1.2`, and the same without the clock time.
-fn since(scene: &Scene<'_>, finding: &Finding) -> (String, String) {
+/// `. Since 14:01:12 (2m14s), 40 s after deploy v8.1.2`; the same without the age; and without the clock time.
+fn since(scene: &Scene<'_>, finding: &Finding) -> [String; 3] {
     let age = format::seconds(scene.now.seconds_since(finding.since));
     let deploy =
         scene.world.store.deploy_before(finding.since, AFTER_DEPLOY).map_or_else(String::new, |mark| {
@@ -124,10 +125,12 @@ fn since(scene: &Scene<'_>, finding: &Finding) -> (String, String) {
         if scene.world.acknowledged.contains(&key) { " (acknowledged)" } else { "" }
     };
     let end = if finding.says.ends_with(['.', '?', '!']) { "" } else { "." };
-    (
-        format!("{end} Since {} ({age}){deploy}{seen}", scene.clock(finding.since)),
+    let clock = scene.clock(finding.since);
+    [
+        format!("{end} Since {clock} ({age}){deploy}{seen}"),
+        format!("{end} Since {clock}{deploy}{seen}"),
         format!("{end} For {age}{deploy}{seen}"),
-    )
+    ]
 }
 
 /// What is worth knowing while nothing is found: who does not answer, and the last deploy.
