@@ -21,7 +21,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     match overlay {
         Overlay::Help => help::draw(ink, area, scene),
         Overlay::Prompt(it) => prompt::draw(ink, area, it, scene),
-        Overlay::Menu(it) => menu::draw(ink, area, it),
+        Overlay::Menu(it) => menu::draw(ink, area, it, scene),
         Overlay::Confirm(it) => confirm::draw(ink, area, it, scene),
         Overlay::Acting(it) => acting::draw(ink, area, it, scene),
         Overlay::Explain(it) => explain::draw(ink, area, it),
