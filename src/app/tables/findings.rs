@@ -4,8 +4,8 @@ use super::draft::{Draft, col, row};
 use crate::app::{App, Cell, Column, RowKey};
 
 const COLUMNS: &[Column] = &[
-    col("SEVERITY", 8, false, 0),
     col("RESOURCE", 21, false, 0),
+    col("SEVERITY", 8, false, 4),
     col("ON", 14, false, 0),
     col("FOR", 6, true, 1),
     col("CAUSED BY", 24, false, 3),
@@ -21,8 +21,8 @@ pub(super) fn findings(app: &App) -> Draft {
             RowKey::Named(it.target.clone(), format!("{} {}", it.rule, it.resource)),
             it.severity,
             vec![
-                Cell::Severity(it.severity),
                 Cell::text(it.resource.id()),
+                Cell::Severity(it.severity),
                 Cell::text(it.target.as_str()),
                 Cell::Seconds(now.seconds_since(it.since).max(0.0)),
                 Cell::maybe(it.caused_by.as_deref(), Cell::text),
