@@ -27,6 +27,8 @@ const BEHIND: Duration = Duration::from_millis(25);
 pub(super) struct Console {
     pub(super) app: App,
     pub(super) theme: Theme,
+    /// Whether the terminal knows more than 256 colours.
+    pub(super) true_colour: bool,
     pub(super) tty: Tty,
     pub(super) line: Line,
     pub(super) screen: Screen,
@@ -193,7 +195,7 @@ impl Console {
             match effect {
                 Effect::Theme(name) => match Theme::named(&name) {
                     Ok(theme) => {
-                        self.theme = theme;
+                        self.theme = theme.shown_in(self.true_colour);
                         self.app.settings.theme = name;
                     }
                     Err(err) => self.update(Msg::Say(err.to_string())),

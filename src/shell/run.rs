@@ -66,13 +66,14 @@ pub enum ConsoleError {
 pub fn open(setup: Setup) -> Result<u8, ConsoleError> {
     let env = |name: &str| std::env::var(name).ok();
     let no_color = env("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let theme = Theme::choose(setup.config.theme.as_deref(), no_color)?;
+    let true_colour = knows_true_colour(&env);
+    let theme = Theme::choose(setup.config.theme.as_deref(), no_color)?.shown_in(true_colour);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let tty = Tty::enter(env("TERM").as_deref())?;
     let panics = Panics::keep();
     let (tell, endings) = mpsc::channel(8);
     watchdog::watch(tell.clone());
-    let run = || runtime.block_on(run(setup, theme, &tty, &panics, tell, endings, &env));
+    let run = || runtime.block_on(run(setup, (theme, true_colour), &tty, &panics, tell, endings, &env));
     let end = catch_unwind(AssertUnwindSafe(run));
     tty.leave();
     panics.print();
@@ -87,9 +88,16 @@ pub fn open(setup: Setup) -> Result<u8, ConsoleError> {
     }
 }
 
+/// Whether the terminal says that it knows true colour. A line over ssh seldom says so, and GNU screen
+/// hands the word of the terminal around it on without knowing the colours itself.
+fn knows_true_colour(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    let says = env("COLORTERM").is_some_and(|word| matches!(word.as_str(), "truecolor" | "24bit"));
+    says && env("STY").is_none()
+}
+
 async fn run(
     setup: Setup,
-    theme: Theme,
+    (theme, true_colour): (Theme, bool),
     tty: &Tty,
     panics: &Panics,
     tell: mpsc::Sender<Ending>,
@@ -106,6 +114,7 @@ async fn run(
     let mut console = Console {
         app,
         theme,
+        true_colour,
         tty: tty.clone(),
         line: Line::open()?,
         screen: Screen::new(columns, rows),

@@ -2,6 +2,7 @@
 //! a picture needs no terminal. Knows app, detect, store and model; asks for roles, never for colours
 //! (those live in `theme.rs`); never sees a source, an action or the network.
 
+mod depth;
 mod events;
 pub mod format;
 mod header;

@@ -206,6 +206,18 @@ impl Theme {
         Ok(Self { name: name.to_owned(), styles })
     }
 
+    /// The theme as a terminal can show it: without true colour, by the nearest of 256.
+    #[must_use]
+    pub fn shown_in(mut self, true_colour: bool) -> Self {
+        if !true_colour {
+            for style in &mut self.styles {
+                style.fg = style.fg.map(super::depth::nearest);
+                style.bg = style.bg.map(super::depth::nearest);
+            }
+        }
+        self
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

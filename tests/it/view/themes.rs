@@ -33,6 +33,9 @@ fn rgb(color: Color) -> Option<[u8; 3]> {
         Color::LightCyan => [0, 255, 255],
         Color::White => [255, 255, 255],
         Color::Rgb(red, green, blue) => [red, green, blue],
+        Color::Indexed(n @ 232..) => [8 + 10 * (n - 232); 3],
+        Color::Indexed(n @ 16..) => [(n - 16) / 36, (n - 16) / 6 % 6, (n - 16) % 6]
+            .map(|at| [0, 95, 135, 175, 215, 255][usize::from(at)]),
         Color::Indexed(n) => panic!("no theme names a colour by its number: {n}"),
     })
 }
@@ -57,7 +60,8 @@ fn least(role: Role) -> f64 {
 
 #[test]
 fn no_theme_has_a_role_that_cannot_be_seen() {
-    for (name, theme) in themes() {
+    let shallow = themes().map(|(name, theme)| (name, theme.shown_in(false)));
+    for (name, theme) in themes().chain(shallow) {
         for role in Role::ALL {
             let style = theme.style(*role);
             assert!(!style.add_modifier.contains(Modifier::HIDDEN), "{name}: {role:?} is hidden");
@@ -111,7 +115,8 @@ fn what_must_be_told_apart_differs_in_every_theme() {
         (Role::Chart, Role::ChartGap),
         (Role::Key, Role::Text),
     ];
-    for (name, theme) in themes() {
+    let shallow = themes().map(|(name, theme)| (name, theme.shown_in(false)));
+    for (name, theme) in themes().chain(shallow) {
         for (one, other) in apart {
             assert_ne!(theme.style(one), theme.style(other), "{name}: {one:?} looks like {other:?}");
         }
