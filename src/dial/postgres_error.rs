@@ -50,7 +50,13 @@ impl PostgresDial {
                 (PollErrorKind::Login, format!("{at}: TLS failed: {why}; see sslmode and sslrootcert"))
             }
             Error::Configuration(why) => (PollErrorKind::Login, format!("{at}: {why}")),
-            other => (PollErrorKind::Garbage, format!("{at} does not speak PostgreSQL's protocol: {other}")),
+            other => {
+                let says = other.to_string();
+                let says = says.strip_prefix("encountered unexpected or invalid data: ").unwrap_or(&says);
+                // The place in the driver's own code is of no use to anybody here.
+                let says = says.split(" (sqlx").next().unwrap_or_default();
+                (PollErrorKind::Garbage, format!("{at} does not speak PostgreSQL's protocol: {says}"))
+            }
         };
         PollError::new(kind, &says)
     }

@@ -129,7 +129,7 @@ fn refusal(program: &str, answer: &str, complaint: &str) -> PollError {
     let told = format!("{complaint}\n{answer}");
     let low = told.to_lowercase();
     let has = |part: &str| low.contains(part);
-    let line = told.lines().map(str::trim).find(|line| {
+    let line = told.lines().map(|line| line.trim().trim_start_matches('.')).find(|line| {
         !line.is_empty() && !line.chars().all(|c| c == '.') && !line.starts_with("Command failed")
     });
     let line = line.unwrap_or("it failed without a word").to_lowercase();

@@ -197,7 +197,7 @@ impl Resp {
             _ if error.is_timeout() => return self.late(),
             (_, "NOAUTH") => (PollErrorKind::Login, format!("{at} wants a password: set it in the url")),
             (ErrorKind::AuthenticationFailed, _) | (_, "WRONGPASS") => {
-                (PollErrorKind::Login, format!("{at} refused the user or password of the url"))
+                (PollErrorKind::Login, format!("{at} refused the url's user or password: correct them"))
             }
             (_, "NOPERM") => {
                 (PollErrorKind::Rights, format!("{at} does not allow this user to look: {told}"))

@@ -95,8 +95,12 @@ impl WebPage {
         let kind = match status {
             StatusCode::OK => return Ok(()),
             StatusCode::UNAUTHORIZED => {
-                let says =
-                    format!("401: it wants a user and a password{}; put them into the url", self.hints.login);
+                let login = self.hints.login;
+                let says = if self.url.username().is_empty() {
+                    format!("401: it wants a user and a password{login}; put them into the url")
+                } else {
+                    format!("401: it refuses the user and password of the url{login}; correct them")
+                };
                 return Err(self.error(PollErrorKind::Login, &says));
             }
             StatusCode::FORBIDDEN => PollErrorKind::Rights,
@@ -139,6 +143,15 @@ impl WebPage {
             return PollError::new(kind, &format!("nobody listens on {}", self.place));
         }
         let says = says.to_lowercase();
+        if says.starts_with("invalid http") {
+            return self.error(PollErrorKind::Garbage, "it does not answer in HTTP; is it the right port?");
+        }
+        if says.contains("invalidcontenttype") {
+            return self.error(
+                PollErrorKind::Garbage,
+                "it does not speak TLS there; is it http:// or another port?",
+            );
+        }
         // A server that went away between two polls leaves a dead connection behind.
         let gone = says.contains("closed before message completed");
         self.error(if gone { PollErrorKind::Unreachable } else { kind }, &says)

@@ -67,6 +67,7 @@ mod redis_service;
 mod redis_shards;
 mod redis_versions;
 mod requests_truth;
+mod secrets;
 mod ssh;
 mod terminal;
 mod tidy;
