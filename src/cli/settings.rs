@@ -7,6 +7,8 @@ use serde_json::json;
 use super::args::{Form, Global};
 use super::end::{End, Fail, say};
 use super::run::{config, quiet_config};
+use crate::model::words::many;
+use crate::shell::world;
 
 /// Prints every setting in effect, as a file would write it, with where it came from.
 pub(super) fn show(global: &Global, form: Form) -> Result<End, Fail> {
@@ -41,7 +43,8 @@ pub(super) fn check(global: &Global, form: Form) -> Result<End, Fail> {
                 .targets
                 .iter()
                 .filter_map(|it| it.broken.as_ref().map(|why| format!("{}: {why}", it.id)));
-            let warnings: Vec<String> = broken.chain(config.notices.iter().cloned()).collect();
+            let keys = world::wrong_key(&config);
+            let warnings: Vec<String> = broken.chain(config.notices.iter().cloned()).chain(keys).collect();
             if form.json {
                 return End::json(
                     &json!({ "ok": true, "file": config.path, "warnings": warnings, "errors": [] }),
@@ -53,7 +56,8 @@ pub(super) fn check(global: &Global, form: Form) -> Result<End, Fail> {
             }
             let file =
                 config.path.as_ref().map_or("no config file".into(), |path| path.display().to_string());
-            Ok(End::new(format!("{file}: right; {} targets\n", config.targets.len()), 0))
+            let targets = many(config.targets.len() as u64, "target", "targets");
+            Ok(End::new(format!("{file}: right; {targets}\n"), 0))
         }
         Err(fail) if form.json => {
             let errors: Vec<&str> = fail.says.lines().collect();

@@ -63,6 +63,22 @@ fn take(spec: &mut TargetSpec, takes: &Takes, found: Result<String, String>, fro
     }
 }
 
+/// Checks the ports of an address; of several hosts (`a:1,b:2`) each may have one.
+fn check_ports(url: &str) -> Result<(), String> {
+    let Some((_, rest)) = url.split_once("://") else { return Ok(()) };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let hosts = authority.rsplit('@').next().unwrap_or_default();
+    for host in hosts.split(',') {
+        // The colons of an IPv6 address stand in brackets.
+        let tail = host.rsplit(']').next().unwrap_or_default();
+        let Some((_, port)) = tail.rsplit_once(':') else { continue };
+        if !port.is_empty() && !port.parse::<u16>().is_ok_and(|port| port > 0) {
+            return Err("has a port that is none: it must be a number from 1 to 65535 (in a password write %2F for /, %3F for ?)".into());
+        }
+    }
+    Ok(())
+}
+
 /// Checks how an address begins; never repeats it, for it may hold a password.
 fn check_url(url: &str, schemes: &[&str]) -> Result<(), String> {
     if url.is_empty() {
@@ -72,7 +88,7 @@ fn check_url(url: &str, schemes: &[&str]) -> Result<(), String> {
         return Err("holds white space or control characters; encode them as %20 and the like".into());
     }
     if schemes.iter().any(|scheme| url.starts_with(scheme)) {
-        return Ok(());
+        return check_ports(url);
     }
     let right = schemes.join(", ");
     let shown: String = url.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '+').collect();

@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::document::{Document, Section};
 use super::error::{ConfigError, Fault, instead};
+use super::file_text::file_text;
 use super::target::{Context, resolve, target};
 use super::thresholds_file::thresholds;
 use super::{Config, ConfirmRule, LabSettings};
@@ -70,8 +71,7 @@ pub fn load(
 ) -> Result<Config, ConfigError> {
     let mut config = match find(flags, env)? {
         Some(path) => {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|err| ConfigError::whole(path.clone(), &format!("cannot be read: {err}")))?;
+            let text = file_text(&path).map_err(|why| ConfigError::whole(path.clone(), &why))?;
             let mut config = read(&path, &text, known, env)?;
             warn_of_open_secrets(&path, &text, &mut config);
             config

@@ -5,6 +5,7 @@ mod application;
 mod discover;
 mod document;
 mod error;
+mod file_text;
 mod haproxy_keys;
 mod load;
 mod metrics_map;

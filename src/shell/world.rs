@@ -44,6 +44,12 @@ pub struct Names {
     pub themes: Vec<&'static str>,
 }
 
+/// What is wrong with the keys of a config, if anything is: then the usual keys hold.
+pub fn wrong_key(config: &Config) -> Option<String> {
+    let why = crate::app::Keymap::new(&config.keys).err()?;
+    Some(format!("{why}; the usual keys hold"))
+}
+
 /// The names a config may use, from the tables that own them.
 pub fn known() -> Names {
     Names {
