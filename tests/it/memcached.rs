@@ -87,7 +87,17 @@ async fn a_memcached_tells_hits_evictions_and_a_start_anew() {
     let one = poll(&mut asked).await.unwrap();
     assert_eq!((one.keys, one.hits - empty.hits, one.misses - empty.misses), (1, 2, 1));
     assert_eq!(one.commands - empty.commands, 4);
-    assert_eq!(one.connections - empty.connections, 1, "our own connection is kept");
+    // Each of its threads counts those it takes, some of them late; one that is not kept counts every time.
+    let mut before = one.connections;
+    let mut kept = false;
+    for _ in 0..20 {
+        let now = poll(&mut asked).await.unwrap().connections;
+        kept = std::mem::replace(&mut before, now) == now;
+        if kept {
+            break;
+        }
+    }
+    assert!(kept, "our own connection is kept");
     // Twice as much as fits.
     let many: Vec<String> = (0..2_000).map(|key| set(key, 8_000)).collect();
     server.run(&many);
