@@ -30,7 +30,8 @@ pub const METRIC_KEYS: &[&str] = &[
     "server_response_ms",
 ];
 
-/// Which series of a page are meant: `requests_total{code="5*"}`. A `*` at a value's end stands for anything.
+/// Which series of a page are meant: `requests_total{code="5*"}`. A `*` at a value's end stands for
+/// anything, a `|` between two values for either.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricSelector {
     /// The metric's name.
@@ -84,10 +85,10 @@ impl MetricSelector {
         self.labels.iter().all(|(label, wanted)| {
             let told = value(label);
             let told = told.as_ref().map_or("", AsRef::as_ref);
-            match wanted.strip_suffix('*') {
+            wanted.split('|').any(|wanted| match wanted.strip_suffix('*') {
                 Some(begin) => told.starts_with(begin),
                 None => told == wanted,
-            }
+            })
         })
     }
 }
@@ -107,6 +108,9 @@ mod tests {
             })
         };
         assert!(of("503", "web") && !of("200", "web") && !of("503", "api"));
+        let either = MetricSelector::parse(r#"a{kind="web|api*"}"#).expect("legal");
+        let of = |kind: &'static str| either.takes(|_| Some(kind));
+        assert!(of("web") && of("api2") && !of("web2") && !of("web|api"));
         assert!(MetricSelector::parse("up").expect("legal").takes(|_| None::<&str>));
         for bad in ["", "a b", "9a", "a{", "a{b}", "a{b=c}", "a{b=\"c\"", "a{b-c=\"d\"}"] {
             assert!(MetricSelector::parse(bad).is_err(), "{bad} was taken");

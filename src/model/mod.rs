@@ -63,7 +63,7 @@ pub use plan::{
 pub use pooler::{Pool, PooledClient, PooledCounters, PooledDatabase, PoolerSample};
 pub use proxy::{
     LoggedTimes, ProxyBackend, ProxyCache, ProxyProcess, ProxySample, ProxyServer, ServerState, Spread,
-    WaitTotal,
+    Untold, WaitTotal,
 };
 pub use queue::{
     FailedJobs, NotedJob, QUEUE_KINDS, Queue, QueueAge, QueueSample, SQL_QUEUE_KINDS, SharedCounts,

@@ -30,6 +30,8 @@ pub struct ProxyProcess {
     pub level: Option<SafeText>,
     /// Processes from before a reload that still serve somebody, where its master is asked.
     pub old: Option<u64>,
+    /// Where it takes requests, where it tells: `127.0.0.1:80`, or the path of a socket in the file system.
+    pub listens: Vec<SafeText>,
     /// Seconds since it started.
     pub uptime: u64,
     /// Share of time with nothing to do, 0 to 1.
@@ -96,8 +98,27 @@ pub struct ProxyBackend {
     pub members: Option<u64>,
     /// How many of these are well.
     pub healthy: Option<u64>,
+    /// What of it this proxy does not tell.
+    pub untold: Untold,
     /// Its servers.
     pub servers: Vec<ProxyServer>,
+}
+
+/// Which numbers of a backend or a server its proxy does not tell; they stand at 0 then and mean nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands beside a number of its own")]
+pub struct Untold {
+    /// Requests ever.
+    pub requests: bool,
+    /// Requests in flight now.
+    pub in_flight: bool,
+    /// Answers with a 5xx status.
+    pub errors_5xx: bool,
+    /// Connections that failed.
+    pub connect_errors: bool,
+    /// Requests tried again.
+    pub retries: bool,
 }
 
 /// Waits added up, ever.
@@ -178,6 +199,8 @@ pub struct ProxyServer {
     pub retries: u64,
     /// Seconds since its state last changed.
     pub last_change: Option<u64>,
+    /// What of it this proxy does not tell.
+    pub untold: Untold,
 }
 
 /// Whether a server takes requests.

@@ -71,7 +71,7 @@ fn group(app: &App, target: &Target, backend: &ProxyBackend) -> (Severity, Vec<R
         Cell::Count(backend.queue),
         Cell::maybe(logged, |it| Cell::Millis(it.wait.mean_ms)),
         Cell::maybe(logged, |it| Cell::Millis(it.wait.p95_ms)),
-        Cell::Count(backend.in_flight),
+        if backend.untold.in_flight { Cell::None } else { Cell::Count(backend.in_flight) },
         Cell::None,
     ];
     cells.extend(rates(own));
@@ -93,7 +93,7 @@ fn group(app: &App, target: &Target, backend: &ProxyBackend) -> (Severity, Vec<R
             if sees { Cell::Count(server.queue) } else { Cell::None },
             Cell::maybe(server.queue_time_ms.filter(|_| sees), |ms| Cell::Millis(ms as f64)),
             Cell::None,
-            Cell::Count(server.in_flight),
+            if server.untold.in_flight { Cell::None } else { Cell::Count(server.in_flight) },
             Cell::maybe(server.limit, Cell::Count),
         ];
         cells.extend(rates(rate(&name)));

@@ -1,7 +1,9 @@
 //! HAProxy's statistics, as the proxy question's sample. Pure.
 
 use crate::dial::{HaproxyRow as Row, HaproxyTable as Table};
-use crate::model::{Missing, ProxyBackend, ProxyProcess, ProxySample, ProxyServer, SafeText, ServerState};
+use crate::model::{
+    Missing, ProxyBackend, ProxyProcess, ProxySample, ProxyServer, SafeText, ServerState, Untold,
+};
 
 /// Most servers told of, over all backends.
 const MOST_SERVERS: usize = 5_000;
@@ -125,6 +127,7 @@ fn server(row: &Row<'_, '_>) -> ProxyServer {
         response_errors: count("eresp"),
         retries: count("wretr"),
         last_change: row.number("lastchg"),
+        untold: Untold::default(),
     }
 }
 

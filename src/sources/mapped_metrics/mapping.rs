@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::MetricSelector;
+use crate::model::{MetricSelector, Untold};
 
 /// What a series tells.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub(super) enum Meaning {
     WaitCount,
     InFlight,
     Requests,
+    /// Requests sent to a server, those tried again included: what counts where answers are not counted.
+    Attempts,
     Errors5xx,
     ConnectErrors,
     Retries,
@@ -40,6 +42,8 @@ pub(super) struct Mapping {
     /// The label that names a server.
     pub(super) server: Option<String>,
     by_name: HashMap<String, Vec<(Meaning, MetricSelector)>>,
+    /// What no metric tells, of a pool and of one server.
+    pub(super) untold: (Untold, Untold),
     /// The metric told for a queue, for who looks for it in vain.
     pub(super) queue: Option<String>,
 }
@@ -49,7 +53,9 @@ const ENVOY: &[(&str, &str)] = &[
     ("server", "envoy_endpoint_address"),
     ("queue", "envoy_cluster_upstream_rq_pending_active"),
     ("in_flight", "envoy_cluster_upstream_rq_active"),
-    ("requests", "envoy_cluster_upstream_rq_total"),
+    // With those answered for want of a server, and once however often it was tried.
+    ("requests", "envoy_cluster_upstream_rq_completed"),
+    ("attempts", "envoy_cluster_upstream_rq_total"),
     ("errors_5xx", "envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"5\"}"),
     ("connect_errors", "envoy_cluster_upstream_cx_connect_fail"),
     ("retries", "envoy_cluster_upstream_rq_retry"),
@@ -76,20 +82,25 @@ const TRAEFIK: &[(&str, &str)] = &[
     ("server_up", "traefik_service_server_up"),
 ];
 
-/// A Caddyfile's site is a `subroute`; handlers inside are counted with it.
+/// A site with a name is a `subroute`, what is inside is counted with it; a site for every name has its
+/// `reverse_proxy` bare.
 const CADDY: &[(&str, &str)] = &[
     ("backend", "server"),
     ("server", "upstream"),
-    ("requests", "caddy_http_requests_total{handler=\"subroute\"}"),
-    ("errors_5xx", "caddy_http_request_duration_seconds_count{handler=\"subroute\",code=\"5*\"}"),
-    ("in_flight", "caddy_http_requests_in_flight{handler=\"subroute\"}"),
-    ("response_seconds", "caddy_http_request_duration_seconds{handler=\"subroute\"}"),
+    ("requests", "caddy_http_requests_total{handler=\"subroute|reverse_proxy\"}"),
+    (
+        "errors_5xx",
+        "caddy_http_request_duration_seconds_count{handler=\"subroute|reverse_proxy\",code=\"5*\"}",
+    ),
+    ("in_flight", "caddy_http_requests_in_flight{handler=\"subroute|reverse_proxy\"}"),
+    ("response_seconds", "caddy_http_request_duration_seconds{handler=\"subroute|reverse_proxy\"}"),
     ("server_up", "caddy_reverse_proxy_upstreams_healthy"),
 ];
 
 impl Mapping {
     /// The mapping of a preset, if there is one, and of what the config says over it.
     pub(super) fn new(preset: Option<&str>, said: &[(String, String)]) -> Result<Self, String> {
+        use Meaning as M;
         let preset = match preset {
             None => &[],
             Some("envoy") => ENVOY,
@@ -114,6 +125,19 @@ impl Mapping {
                 "prometheus needs a preset (envoy, traefik, caddy) or metrics = { requests = … }".into()
             );
         }
+        let none =
+            |wanted: Meaning| !mapping.by_name.values().flatten().any(|(meaning, _)| *meaning == wanted);
+        let untold = |[requests, in_flight, errors_5xx, connect_errors, retries]: [bool; 5]| Untold {
+            requests,
+            in_flight,
+            errors_5xx,
+            connect_errors,
+            retries,
+        };
+        let pool = [M::Requests, M::InFlight, M::Errors5xx, M::ConnectErrors, M::Retries].map(none);
+        let server = [M::ServerRequests, M::ServerInFlight, M::ServerErrors5xx, M::ServerConnectErrors];
+        let [requests, in_flight, errors_5xx, connect_errors] = server.map(none);
+        mapping.untold = (untold(pool), untold([requests, in_flight, errors_5xx, connect_errors, true]));
         Ok(mapping)
     }
 
@@ -144,6 +168,7 @@ impl Mapping {
             }
             "in_flight" => M::InFlight,
             "requests" => M::Requests,
+            "attempts" => M::Attempts,
             "errors_5xx" => M::Errors5xx,
             "connect_errors" => M::ConnectErrors,
             "retries" => M::Retries,

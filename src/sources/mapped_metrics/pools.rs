@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::mapping::{Mapping, Meaning};
 use super::means::Means;
-use crate::model::{Missing, ProxyBackend, ProxySample, ProxyServer, SafeText, ServerState, WaitTotal};
+use crate::model::{
+    Missing, ProxyBackend, ProxySample, ProxyServer, SafeText, ServerState, Untold, WaitTotal,
+};
 use crate::sources::prometheus_text::{Line, Metric as _, lines};
 
 /// Most pools and servers kept; the rest is counted.
@@ -16,8 +18,9 @@ struct Pool {
     queue: Option<f64>,
     wait: (Option<f64>, Option<f64>),
     answer: (Option<f64>, Option<f64>),
-    in_flight: f64,
+    in_flight: Option<f64>,
     requests: f64,
+    attempts: f64,
     errors_5xx: f64,
     connect_errors: f64,
     retries: f64,
@@ -30,7 +33,7 @@ struct Pool {
 struct One {
     up: Option<bool>,
     answer: (Option<f64>, Option<f64>),
-    in_flight: f64,
+    in_flight: Option<f64>,
     requests: f64,
     errors_5xx: f64,
     connect_errors: f64,
@@ -129,7 +132,7 @@ impl Reading {
             let why = format!("{} series of pools or servers beyond those kept", self.left_out);
             missing.push(Missing::new("a part of the page", &why));
         }
-        let backends = self.pools.iter().map(|(name, pool)| backend(name, pool, means)).collect();
+        let backends = self.pools.iter().map(|(name, pool)| backend(name, pool, mapping, means)).collect();
         means.turn();
         ProxySample { backends, missing, ..ProxySample::default() }
     }
@@ -144,8 +147,9 @@ impl Pool {
             M::WaitCount => more(&mut self.wait.1, value),
             M::AnswerSum(unit) => more(&mut self.answer.0, value * unit),
             M::AnswerCount => more(&mut self.answer.1, value),
-            M::InFlight => self.in_flight += value,
+            M::InFlight => more(&mut self.in_flight, value),
             M::Requests => self.requests += value,
+            M::Attempts => self.attempts += value,
             M::Errors5xx => self.errors_5xx += value,
             M::ConnectErrors => self.connect_errors += value,
             M::Retries => self.retries += value,
@@ -162,7 +166,7 @@ impl One {
         match meaning {
             // Several looks at one server: it is up when all say so.
             M::ServerUp => self.up = Some(self.up.unwrap_or(true) && value > 0.0),
-            M::ServerInFlight => self.in_flight += value,
+            M::ServerInFlight => more(&mut self.in_flight, value),
             M::ServerRequests => self.requests += value,
             M::ServerErrors5xx => self.errors_5xx += value,
             M::ServerConnectErrors => self.connect_errors += value,
@@ -183,9 +187,9 @@ fn count(value: f64) -> u64 {
     value as u64
 }
 
-fn backend(name: &str, pool: &Pool, means: &mut Means) -> ProxyBackend {
+fn backend(name: &str, pool: &Pool, mapping: &Mapping, means: &mut Means) -> ProxyBackend {
     let servers: Vec<ProxyServer> =
-        pool.servers.iter().map(|(at, one)| server(name, at, one, means)).collect();
+        pool.servers.iter().map(|(at, one)| server(name, at, one, mapping, means)).collect();
     let takes = |server: &ProxyServer| server.state != ServerState::Down;
     ProxyBackend {
         name: SafeText::new(name),
@@ -198,20 +202,22 @@ fn backend(name: &str, pool: &Pool, means: &mut Means) -> ProxyBackend {
         queue: pool.queue.map_or(0, count),
         sees_queue: pool.queue.is_some(),
         waits: pool.wait.0.zip(pool.wait.1).map(|(seconds, of)| WaitTotal { seconds, requests: count(of) }),
-        requests: count(pool.requests),
+        // Plain connections are never completed requests.
+        requests: count(if pool.requests > 0.0 { pool.requests } else { pool.attempts }),
         errors_5xx: count(pool.errors_5xx),
         connect_errors: count(pool.connect_errors),
         retries: count(pool.retries),
-        in_flight: count(pool.in_flight),
+        in_flight: pool.in_flight.map_or(0, count),
         logged: None,
         response_time_ms: answer(name, None, pool.answer, means),
         members: pool.members.map(count),
         healthy: pool.healthy.map(count),
+        untold: Untold { in_flight: pool.in_flight.is_none(), ..mapping.untold.0 },
         servers,
     }
 }
 
-fn server(pool: &str, name: &str, one: &One, means: &mut Means) -> ProxyServer {
+fn server(pool: &str, name: &str, one: &One, mapping: &Mapping, means: &mut Means) -> ProxyServer {
     let (state, status) = match one.up {
         Some(true) => (ServerState::Up, "UP"),
         Some(false) => (ServerState::Down, "DOWN"),
@@ -222,11 +228,12 @@ fn server(pool: &str, name: &str, one: &One, means: &mut Means) -> ProxyServer {
         address: Some(SafeText::new(address(name))),
         state,
         status: status.into(),
-        in_flight: count(one.in_flight),
+        in_flight: one.in_flight.map_or(0, count),
         requests: count(one.requests),
         errors_5xx: count(one.errors_5xx),
         connect_errors: count(one.connect_errors),
         response_time_ms: answer(pool, Some(name), one.answer, means),
+        untold: Untold { in_flight: one.in_flight.is_none(), ..mapping.untold.1 },
         ..ProxyServer::default()
     }
 }

@@ -9,7 +9,7 @@ use super::upstreams::Upstreams;
 use crate::config::TargetSpec;
 use crate::model::{
     DoctorLine, Millis, Missing, PollError, PollErrorKind, ProxyBackend, ProxyProcess, ProxySample, Reading,
-    Sample, Severity, TargetId,
+    Sample, Severity, TargetId, Untold,
 };
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
@@ -78,6 +78,7 @@ impl NginxSource {
                 up: true,
                 requests: status.requests,
                 in_flight: status.writing.saturating_sub(1),
+                untold: Untold { errors_5xx: true, connect_errors: true, retries: true, ..Untold::default() },
                 ..ProxyBackend::default()
             }];
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::line::{Line, Read, Try, parse};
-use crate::model::{ProxyBackend, ProxyServer, SafeText, ServerState};
+use crate::model::{ProxyBackend, ProxyServer, SafeText, ServerState, Untold};
 
 /// Most upstreams and servers kept; those behind are counted.
 const MOST_UPSTREAMS: usize = 200;
@@ -137,12 +137,17 @@ impl Upstreams {
             errors_5xx: upstream.errors_5xx,
             connect_errors: upstream.connect_errors,
             retries: upstream.retries,
+            untold: UNTOLD,
             servers: upstream.servers.iter().map(|(address, it)| server(address, it)).collect(),
             ..ProxyBackend::default()
         });
         each.collect()
     }
 }
+
+/// A log tells what has ended.
+const UNTOLD: Untold =
+    Untold { requests: false, in_flight: true, errors_5xx: false, connect_errors: false, retries: false };
 
 /// Whether the server was not even reached.
 fn is_refused(it: &Try<'_>) -> bool {
@@ -162,6 +167,7 @@ fn server(address: &str, it: &Server) -> ProxyServer {
         errors_5xx: it.errors_5xx,
         connect_errors: it.connect_errors,
         retries: it.retries,
+        untold: UNTOLD,
         ..ProxyServer::default()
     }
 }

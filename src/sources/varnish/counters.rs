@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::dial::VarnishBackend;
 use crate::model::{
-    Missing, ProxyBackend, ProxyCache, ProxyProcess, ProxySample, ProxyServer, SafeText, ServerState,
+    Missing, ProxyBackend, ProxyCache, ProxyProcess, ProxySample, ProxyServer, SafeText, ServerState, Untold,
 };
 
 /// What all its backends are called together: Varnish's own name for them changes with each reload.
@@ -53,6 +53,8 @@ pub(super) struct Known {
     pub(super) version: SafeText,
     /// Threads it may have in each of its pools.
     pub(super) pool_threads: Option<u64>,
+    /// Where it takes requests.
+    pub(super) listens: Vec<SafeText>,
 }
 
 /// The sample that counters make with what else is known.
@@ -70,6 +72,7 @@ pub(super) fn sample(counters: &Counters, known: &Known) -> ProxySample {
         server.requests = of("req");
         server.in_flight = of("conn");
         server.connect_errors = of("fail").saturating_add(of("busy"));
+        server.untold = Untold { errors_5xx: true, retries: true, ..Untold::default() };
     }
     let takes = |it: &ProxyServer| matches!(it.state, ServerState::Up | ServerState::Unchecked);
     let backend = ProxyBackend {
@@ -96,6 +99,7 @@ pub(super) fn sample(counters: &Counters, known: &Known) -> ProxySample {
             // The child is what counts: its counters begin again with it.
             pid: u32::try_from(started).unwrap_or(u32::MAX),
             level: known.backends.is_some().then(|| "admin".into()),
+            listens: known.listens.clone(),
             uptime: counters.main("uptime"),
             connections: live.map(|(_, count)| count).sum(),
             dropped: Some(counters.main("sess_dropped").saturating_add(counters.main("req_dropped"))),

@@ -82,6 +82,9 @@ impl VarnishSource {
             let text = self.dial.ask(&["vcl.show", "-v", name]).await?;
             self.known.addresses = vcl::addresses(&text);
         }
+        // A word for who mends Varnish; without it one place to wait less is told.
+        self.known.listens =
+            self.dial.ask(&["debug.listen_address"]).await.map(|text| listens(&text)).unwrap_or_default();
         let banner = self.dial.ask(&["banner"]).await?;
         let version = banner.lines().find_map(|line| line.strip_prefix("varnish-")?.split(' ').next());
         self.known.version = SafeText::new(version.unwrap_or_default());
@@ -91,6 +94,21 @@ impl VarnishSource {
             .and_then(|answer| answer.as_array()?.iter().find_map(|part| part.get("value")?.as_u64()));
         Ok(())
     }
+}
+
+/// `a0 127.0.0.1 80`, `b /run/varnish.sock -`: a name, an address and a port.
+fn listens(text: &str) -> Vec<SafeText> {
+    let place = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let (host, port) = (words.next()?, words.next()?);
+        let place = match host {
+            path if path.starts_with('/') => path.to_owned(),
+            host if host.contains(':') => format!("[{host}]:{port}"),
+            host => format!("{host}:{port}"),
+        };
+        Some(SafeText::new(&place))
+    };
+    text.lines().filter_map(place).collect()
 }
 
 impl Source for VarnishSource {

@@ -1,7 +1,7 @@
 //! Rates of a proxy's backends and of the servers behind them.
 
 use super::RowRates;
-use crate::model::ProxySample;
+use crate::model::{ProxySample, Untold};
 use crate::store::counter::{grown, per_second, share};
 
 /// What one backend or one server behind it did between two samples.
@@ -38,7 +38,7 @@ pub(super) fn between(a: &ProxySample, b: &ProxySample, seconds: f64) -> Option<
             let (hits, misses) = (grown(a.hits, b.hits)?, grown(a.misses, b.misses)?);
             share(hits as f64, hits.saturating_add(misses) as f64)
         });
-        let rates = row(counters(before), counters(now), seconds);
+        let rates = row(counters(before), counters(now), now.untold, seconds);
         rows.insert(now.name.to_string(), ProxyRates { hit_ratio, ..rates });
         for server in &now.servers {
             let Some(was) = before.servers.iter().find(|was| was.name == server.name) else { continue };
@@ -46,23 +46,24 @@ pub(super) fn between(a: &ProxySample, b: &ProxySample, seconds: f64) -> Option<
                 |x: &crate::model::ProxyServer| [x.requests, x.errors_5xx, x.connect_errors, x.retries];
             rows.insert(
                 format!("{}/{}", now.name, server.name),
-                row(counters(was), counters(server), seconds),
+                row(counters(was), counters(server), server.untold, seconds),
             );
         }
     }
     Some(rows)
 }
 
-fn row(before: Counters, now: Counters, seconds: f64) -> ProxyRates {
-    let requests = grown(before[0], now[0]);
+fn row(before: Counters, now: Counters, untold: Untold, seconds: f64) -> ProxyRates {
+    let requests = grown(before[0], now[0]).filter(|_| !untold.requests);
     ProxyRates {
         requests: requests.map(|n| n as f64 / seconds),
         request_count: requests.unwrap_or(0),
         errors_5xx: grown(before[1], now[1])
             .zip(requests)
+            .filter(|_| !untold.errors_5xx)
             .and_then(|(bad, all)| share(bad as f64, (all.max(bad)) as f64)),
-        connect_errors: per_second(before[2], now[2], seconds),
-        retries: per_second(before[3], now[3], seconds),
+        connect_errors: per_second(before[2], now[2], seconds).filter(|_| !untold.connect_errors),
+        retries: per_second(before[3], now[3], seconds).filter(|_| !untold.retries),
         hit_ratio: None,
     }
 }

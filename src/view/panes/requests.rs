@@ -93,7 +93,7 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
                 format!("answer {}, p95 {}", format::millis(it.mean_ms), format::millis(it.p95_ms))
             }),
         )
-        .note(Some(counted(Some(backend.in_flight as f64), "in flight")))
+        .note((!backend.untold.in_flight).then(|| counted(Some(backend.in_flight as f64), "in flight")))
         .note(rates.and_then(|rates| rates.retries).map(|rate| format!("retries {}", format::rate(rate))))
         .note(
             rates
