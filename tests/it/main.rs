@@ -12,6 +12,7 @@ mod console_acts;
 mod console_latency;
 mod detect_host;
 mod fleet;
+mod front_proxies;
 mod haproxy;
 mod haproxy_actions;
 mod haproxy_ring;
