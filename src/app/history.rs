@@ -145,7 +145,9 @@ fn weigh(frame: &Frame, before: Option<&Frame>) -> usize {
         Some(Sample::Pooler(pooler)) => pooler.pools.len() + pooler.links.len() / 4,
         Some(Sample::App(app)) => 8 + app.workers.len() / 4,
         Some(Sample::Queue(queue)) => queue.queues.len(),
-        Some(Sample::Host(host)) => 3 + (host.listeners.len() + host.disks.len()) / 8,
+        Some(Sample::Host(host)) => {
+            3 + (host.listeners.len() + host.unix_listeners.len() + host.disks.len()) / 8
+        }
         _ => 8,
     };
     // Targets stand in the same places in all moments but where one was added or forgotten.

@@ -44,6 +44,9 @@ pub struct HostSample {
     pub tcp: Option<Tcp>,
     /// Every listening TCP socket with its accept queue.
     pub listeners: Vec<Listener>,
+    /// Every listening socket in the file system with its accept queue: its path is the address, its port 0.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unix_listeners: Vec<Listener>,
     /// The programs that take most of its processors and memory, busiest first; only looked at while one
     /// of them is short.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -229,9 +232,9 @@ pub struct Tcp {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Listener {
-    /// Local address as text, without the port; `*` for any.
+    /// Local address as text, without the port; `*` for any; the path of a socket in the file system.
     pub address: SafeText,
-    /// Local port.
+    /// Local port; 0 for a socket in the file system.
     pub port: u16,
     /// Connections waiting now, summed over sockets that share the port.
     pub depth: u32,

@@ -1,6 +1,7 @@
 //! The accept queues of sockets in the file system, which no program can see of its own: the kernel's socket
 //! diagnostics (`unix_diag`) tell them, to anybody.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub(super) fn fill(sample: &mut AppSample) {
     if blind.is_empty() {
         return;
     }
-    let Ok(queues) = listening() else { return };
+    let Ok(queues) = UnixDiag::default().listening() else { return };
     for socket in blind {
         let told = socket.name.as_str();
         let real = Path::new(told).canonicalize().ok();
@@ -51,28 +52,51 @@ pub(super) fn fill(sample: &mut AppSample) {
     }
 }
 
+/// The accept queue of one listening socket in the file system.
 #[derive(Debug, PartialEq, Eq)]
-struct Queue {
-    name: String,
-    depth: u32,
-    limit: u32,
+pub(super) struct Queue {
+    /// Its path, as the program gave it.
+    pub(super) name: String,
+    /// Connections that nobody has accepted yet.
+    pub(super) depth: u32,
+    /// The most it holds.
+    pub(super) limit: u32,
 }
 
-/// Every listening socket that has a name.
-fn listening() -> Result<Vec<Queue>, Errno> {
+/// The way to ask; opened at the first question, kept, opened anew after a failure.
+#[derive(Debug, Default)]
+pub(super) struct UnixDiag {
+    socket: Option<OwnedFd>,
+    buffer: Vec<u8>,
+}
+
+impl UnixDiag {
+    /// Every listening socket that has a name.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub(super) fn listening(&mut self) -> Result<Vec<Queue>, Errno> {
+        // Given back only when the answer was read to its end.
+        let socket = if let Some(socket) = self.socket.take() { socket } else { open()? };
+        self.buffer.resize(32 * 1024, 0);
+        sendto(&socket, &request(), SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
+        let mut out = Vec::new();
+        loop {
+            let (_, length) = recv(&socket, self.buffer.as_mut_slice(), RecvFlags::empty())?;
+            let datagram = self.buffer.get(..length).ok_or(Errno::MSGSIZE)?;
+            if answer(datagram, &mut out).ok_or(Errno::BADMSG)? {
+                self.socket = Some(socket);
+                return Ok(out);
+            }
+        }
+    }
+}
+
+fn open() -> Result<OwnedFd, Errno> {
     let socket =
         socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(SOCK_DIAG))?;
     set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
-    sendto(&socket, &request(), SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-    let mut buffer = vec![0; 32 * 1024];
-    let mut out = Vec::new();
-    loop {
-        let (_, length) = recv(&socket, buffer.as_mut_slice(), RecvFlags::empty())?;
-        let datagram = buffer.get(..length).ok_or(Errno::MSGSIZE)?;
-        if answer(datagram, &mut out).ok_or(Errno::BADMSG)? {
-            return Ok(out);
-        }
-    }
+    Ok(socket)
 }
 
 fn request() -> [u8; 40] {
@@ -146,7 +170,9 @@ mod tests {
         let _listener = std::os::unix::net::UnixListener::bind(&path).expect("it listens");
         let _waiting: Vec<_> =
             (0..3).map(|_| std::os::unix::net::UnixStream::connect(&path).expect("it connects")).collect();
-        let all = listening().expect("the kernel answers");
+        let mut kernel = UnixDiag::default();
+        kernel.listening().expect("the kernel answers");
+        let all = kernel.listening().expect("it answers again");
         let ours = all.iter().find(|queue| Path::new(&queue.name) == path).expect("it is among them");
         assert_eq!(ours.depth, 3);
         assert!(ours.limit >= 3, "{ours:?}");

@@ -20,14 +20,14 @@ use warroom::sources::nginx::{LOG_FORMAT, NginxSource};
 use warroom::store::{Store, TargetInfo};
 
 /// nginx with `stub_status` and a log, in front of these servers.
-struct Nginx {
+pub(crate) struct Nginx {
     process: Process,
-    port: u16,
+    pub(crate) port: u16,
     folder: tempfile::TempDir,
 }
 
 impl Nginx {
-    fn start(servers: &[SocketAddr]) -> Self {
+    pub(crate) fn start(servers: &[impl std::fmt::Display]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = lab::free_port().unwrap();
         let dir = folder.path().display();
@@ -37,8 +37,10 @@ impl Nginx {
             .map(|it| format!("{it}_temp_path {dir}/{it}; "))
             .collect();
         let (servers, temporary) = (servers.concat(), temporary.concat());
+        // The app may be a socket in a folder that only we may enter.
+        let user = if rustix::process::geteuid().is_root() { "user root; " } else { "" };
         let config = format!(
-            "worker_processes 1; daemon off; pid {dir}/nginx.pid; events {{ worker_connections 256; }}\n\
+            "{user}worker_processes 1; daemon off; pid {dir}/nginx.pid; events {{ worker_connections 256; }}\n\
              http {{ {temporary}\n{LOG_FORMAT}\naccess_log {dir}/access.log warroom;\n\
              upstream app {{ {servers} }}\n\
              server {{ listen 127.0.0.1:{port};\n\
@@ -173,9 +175,13 @@ async fn the_page_alone_tells_requests_and_what_it_cannot_know() {
 
 /// nginx has no queue: what waits for the app is seen in the app's accept queue.
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "a test may read the clock")]
 async fn requests_that_wait_behind_nginx_are_measured_in_the_accept_queue() {
-    let nginx = Nginx::start(&[app(Duration::from_millis(20))]);
+    wait_is_measured(&Nginx::start(&[app(Duration::from_millis(20))])).await;
+}
+
+/// Eight clients at once, and an app behind it that takes one request at a time, 20 ms each.
+#[expect(clippy::disallowed_methods, reason = "a test may read the clock")]
+pub(crate) async fn wait_is_measured(nginx: &Nginx) {
     let mut sources: Vec<Box<dyn Source>> = vec![
         Box::new(HostSource::new(TargetId::parse("bastion").unwrap())),
         Box::new(NginxSource::new(&nginx.spec(true)).unwrap()),

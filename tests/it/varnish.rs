@@ -4,8 +4,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,10 +16,12 @@ use warroom::config::TargetSpec;
 use warroom::journal::{Author, Journal};
 use warroom::lab::{Folder, Process, free_port};
 use warroom::model::{
-    Confirm, Intent, Outcome, OutcomeKind, Plan, PollErrorKind, ProxySample, Sample, ServerChange,
+    Confirm, Intent, Outcome, OutcomeKind, Plan, PollErrorKind, ProxySample, Resource, Sample, ServerChange,
     ServerState, Severity, TargetId, Timestamp,
 };
 use warroom::sources::{KINDS, Source};
+
+use crate::incidents::Watcher;
 
 /// A web server that is well or not, and that can hold its answers back.
 struct Web {
@@ -30,6 +32,11 @@ struct Web {
 
 impl Web {
     fn start() -> Self {
+        Self::working(None)
+    }
+
+    /// With `work` it takes one request after the other, each for so long.
+    fn working(work: Option<Duration>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let at = listener.local_addr().unwrap();
         let (sick, hold) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -38,19 +45,25 @@ impl Web {
             for wire in listener.incoming() {
                 let Ok(mut wire) = wire else { return };
                 let (unwell, waiting) = (Arc::clone(&flags.0), Arc::clone(&flags.1));
-                std::thread::spawn(move || {
+                let mut serve = move || {
                     let mut question = [0; 4096];
                     let read = wire.read(&mut question).unwrap_or(0);
                     let probe = question[..read].starts_with(b"GET /probe");
                     while waiting.load(Ordering::Relaxed) && !probe {
                         std::thread::sleep(Duration::from_millis(10));
                     }
+                    std::thread::sleep(work.unwrap_or_default());
                     let status = if unwell.load(Ordering::Relaxed) { "503 No" } else { "200 OK" };
                     let answer = format!(
                         "HTTP/1.1 {status}\r\nCache-Control: max-age=60\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
                     );
                     wire.write_all(answer.as_bytes()).ok();
-                });
+                };
+                if work.is_some() {
+                    serve();
+                } else {
+                    std::thread::spawn(serve);
+                }
             }
         });
         Self { at, sick, hold }
@@ -67,9 +80,12 @@ struct Varnish {
 
 impl Varnish {
     fn start() -> Self {
+        Self::before([Web::start(), Web::start()])
+    }
+
+    fn before(web: [Web; 2]) -> Self {
         let folder = Folder::temporary("varnish").unwrap();
         let (port, management) = (free_port().unwrap(), free_port().unwrap());
-        let web = [Web::start(), Web::start()];
         let vcl = format!(
             "vcl 4.0;\nimport directors;\n\
              backend web1 {{ .host = \"127.0.0.1\"; .port = \"{}\"; .probe = {{ .url = \"/probe\"; .interval = 0.2s; \
@@ -196,6 +212,70 @@ async fn hits_probes_and_threads_that_run_out_are_told() {
         error.kind == PollErrorKind::Unreachable && error.says.as_str().contains("is it running"),
         "{error}"
     );
+}
+
+/// Thirty clients, threads for seven of them, two servers that take one request at a time: most wait to be
+/// accepted by Varnish, some for a thread, some to be accepted behind it. What is told is what the clients wait.
+#[tokio::test]
+async fn the_waits_before_in_and_behind_it_are_summed() {
+    const WORK: Duration = Duration::from_millis(50);
+    let varnish = Varnish::before([Web::working(Some(WORK)), Web::working(Some(WORK))]);
+    let config = varnish.folder.path().join("w.toml");
+    let text = format!(
+        "[[target]]\nid = \"bastion\"\nkind = \"host\"\n\
+         [[target]]\nid = \"front\"\nkind = \"varnish\"\ninstance = \"{}\"\ntimeout = \"30s\"\n",
+        varnish.folder.path().join("run").display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut watcher = Watcher::on(&config);
+    let (stop, spent) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new((Duration::ZERO, 0))));
+    let clients: Vec<_> = (0..30)
+        .map(|_| {
+            let (stop, spent, port) = (Arc::clone(&stop), Arc::clone(&spent), varnish.port);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let took = asked(port);
+                    let mut spent = spent.lock().unwrap();
+                    *spent = (spent.0 + took, spent.1 + 1);
+                }
+            })
+        })
+        .collect();
+    let row = TargetId::parse("front").unwrap().row("backends");
+    watcher
+        .until("the sum of all waits", |judgement| {
+            let Some(state) = judgement.resource(Resource::RequestQueue, &row) else { return false };
+            let (all, count) = *spent.lock().unwrap();
+            let truth = (all.as_secs_f64() / f64::from(count.max(1)) - WORK.as_secs_f64()) * 1e3;
+            state.severity == Severity::Critical
+                && count > 100
+                && state.says.contains(" in the proxy's accept queue, ")
+                && state.says.contains(" in the accept queue")
+                && first_ms(&state.says).is_some_and(|told| (told / truth - 1.0).abs() < 0.25)
+        })
+        .await;
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().unwrap();
+    }
+}
+
+/// `860 ms: …`, `1.2 s: …`, in ms.
+fn first_ms(says: &str) -> Option<f64> {
+    let (number, unit) = says.split_once(':')?.0.split_once(' ')?;
+    let number: f64 = number.parse().ok()?;
+    Some(if unit == "s" { number * 1e3 } else { number })
+}
+
+/// What a request took.
+#[expect(clippy::disallowed_methods, reason = "a test may read the clock")]
+fn asked(port: u16) -> Duration {
+    let began = std::time::Instant::now();
+    if let Ok(mut wire) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+        wire.write_all(b"GET /pass HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ok();
+        wire.read_to_end(&mut Vec::new()).ok();
+    }
+    began.elapsed()
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The wait in the kernel, where the servers behind a proxy run on a watched machine: in their accept
 //! queues, and in connections they accepted and have not read. By Little's law: depth over arrivals.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::View;
 use super::app_wait::{Crowd, app_at};
@@ -45,10 +45,11 @@ pub(super) fn accept_queue<'a>(
         if out.seen.contains(&address) {
             continue;
         }
-        let place = address.as_str().parse::<SocketAddr>().ok();
-        let found = place.and_then(|place| {
-            view.store.hosts(view.now).find_map(|(host, now)| Some((host, listener(now, place, proxy)?)))
-        });
+        let queue = |now| match address.as_str().parse::<SocketAddr>() {
+            Ok(place) => listener(now, place, proxy),
+            Err(_) => unix_listener(now, address.as_str(), proxy),
+        };
+        let found = view.store.hosts(view.now).find_map(|(host, now)| Some((host, queue(now)?)));
         let app = app_at(view, address.as_str(), proxy).filter(|(app, _)| !apps.contains(&&app.info.id));
         let told = app.map(|(app, sample)| (app, Crowd::told(app, sample)));
         // The kernel's word, looked at a hundred times a second, goes before that of who asks the kernel.
@@ -56,7 +57,11 @@ pub(super) fn accept_queue<'a>(
             out.depth += u64::from(queue.depth) + u64::from(queue.unread.unwrap_or(0));
             out.oldest_ms = out.oldest_ms.max(queue.oldest_ms);
             if is_full(queue) {
-                out.full = Some((format!("port {}", queue.port), u64::from(queue.limit)));
+                let place = match queue.port {
+                    0 => queue.address.to_string(),
+                    port => format!("port {port}"),
+                };
+                out.full = Some((place, u64::from(queue.limit)));
             }
             let means = means(host, queue);
             waiting += means.depth;
@@ -89,6 +94,42 @@ pub(super) fn accept_queue<'a>(
     out
 }
 
+/// What waits before the proxy itself has accepted it.
+#[derive(Debug, Default)]
+pub(super) struct Door {
+    /// Connections now, and their mean number over the window.
+    pub(super) depth: u64,
+    pub(super) mean: f64,
+    /// The address and the limit of a queue that is full.
+    pub(super) full: Option<(String, u64)>,
+}
+
+/// The accept queues of a proxy that tells where it listens, and has one pool to put the wait down to.
+pub(super) fn door(view: &View<'_>, proxy: &Target, sample: &ProxySample) -> Option<Door> {
+    let process = sample.process.as_ref().filter(|_| sample.backends.len() == 1)?;
+    let mut out: Option<Door> = None;
+    for at in &process.listens {
+        let queue = |now| match at.as_str().parse::<SocketAddr>() {
+            Ok(mut place) => {
+                if place.ip().is_unspecified() && is_local(&proxy.info.endpoint) {
+                    place.set_ip(Ipv4Addr::LOCALHOST.into());
+                }
+                listener(now, place, proxy)
+            }
+            Err(_) => unix_listener(now, at.as_str(), proxy),
+        };
+        let found = view.store.hosts(view.now).find_map(|(host, now)| Some((host, queue(now)?)));
+        let Some((host, queue)) = found else { continue };
+        let door = out.get_or_insert_default();
+        door.depth += u64::from(queue.depth);
+        door.mean += means(host, queue).depth;
+        if is_full(queue) {
+            door.full = Some((at.to_string(), u64::from(queue.limit)));
+        }
+    }
+    out
+}
+
 /// Whether the next connection is turned away.
 pub(super) const fn is_full(queue: &Listener) -> bool {
     queue.limit > 0 && queue.depth >= queue.limit
@@ -105,6 +146,13 @@ pub(super) fn listener<'h>(host: &'h HostSample, place: SocketAddr, proxy: &Targ
         return None;
     }
     exact.or_else(|| on_port().find(|it| here && it.address.as_str() == "*"))
+}
+
+/// The queue of a socket in the file system of this machine: `unix:/run/app.sock`, `/run/app.sock`.
+pub(super) fn unix_listener<'h>(host: &'h HostSample, place: &str, from: &Target) -> Option<&'h Listener> {
+    let path = place.strip_prefix("unix:").unwrap_or(place);
+    let here = path.starts_with('/') && is_local(&from.info.endpoint);
+    host.unix_listeners.iter().find(|it| here && it.address.as_str() == path)
 }
 
 /// Whether an endpoint without credentials is on this machine.
@@ -135,7 +183,10 @@ pub(super) fn means(host: &Target, queue: &Listener) -> Means {
             Sample::Host(host) => Some(host),
             _ => None,
         })
-        .map(|host| host.listeners.iter().find(|it| it.port == queue.port && it.address == queue.address))
+        .map(|host| {
+            let mut all = host.listeners.iter().chain(&host.unix_listeners);
+            all.find(|it| it.port == queue.port && it.address == queue.address)
+        })
         .collect();
     let within = if rows.len() > 1 { &rows[1..] } else { &rows[..] };
     let mean = |of: &dyn Fn(&Listener) -> Option<f64>| {

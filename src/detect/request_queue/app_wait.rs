@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::accept_wait::{is_full, is_local, listener, means};
+use super::accept_wait::{is_full, is_local, listener, means, unix_listener};
 use super::{Waits, millis};
 use crate::detect::{Assessment, View};
 use crate::model::words::{count, many, span};
@@ -134,12 +134,16 @@ fn waiting(view: &View<'_>, target: &Target, sample: &AppSample) -> Waiting {
     };
     let mut seen = None;
     for socket in &sample.sockets {
-        let Some(mut place) = address(socket.name.as_str()) else { continue };
-        if place.ip().is_unspecified() && is_local(&target.info.endpoint) {
-            place.set_ip(Ipv4Addr::LOCALHOST.into());
-        }
-        let found =
-            view.store.hosts(view.now).find_map(|(host, now)| Some((host, listener(now, place, target)?)));
+        let queue = |now| match address(socket.name.as_str()) {
+            Some(mut place) => {
+                if place.ip().is_unspecified() && is_local(&target.info.endpoint) {
+                    place.set_ip(Ipv4Addr::LOCALHOST.into());
+                }
+                listener(now, place, target)
+            }
+            None => unix_listener(now, socket.name.as_str(), target),
+        };
+        let found = view.store.hosts(view.now).find_map(|(host, now)| Some((host, queue(now)?)));
         let Some((host, queue)) = found else { continue };
         let means = means(host, queue);
         let (depth, mean) = seen.unwrap_or((0, 0.0));
@@ -177,8 +181,13 @@ fn judge(view: &View<'_>, target: &Target, sample: &AppSample) -> Assessment {
         Some(rate) if rate > 0.0 => {
             let ms = |of: Option<[f64; 2]>, at: usize| of.map(|of| of[at] / rate * 1e3);
             let unread = waiting.unread.map(|unread| unread / rate * 1e3);
-            let wait =
-                |at| Waits { proxy: None, accept: ms(waiting.accept, at), unread, app: ms(waiting.own, at) };
+            let wait = |at| Waits {
+                door: None,
+                proxy: None,
+                accept: ms(waiting.accept, at),
+                unread,
+                app: ms(waiting.own, at),
+            };
             if let Some((likely, least)) = wait(0).total().zip(wait(1).total()) {
                 it = it.measured(least, limits);
                 it.value = Some(likely);

@@ -10,7 +10,7 @@ mod reason;
 
 use std::time::Duration;
 
-use self::accept_wait::{Accept, accept_queue};
+use self::accept_wait::{Accept, accept_queue, door};
 pub(super) use self::app_wait::detect as apps;
 use self::proxy_wait::{ServerWindow, mean_wait};
 use self::reason::reason;
@@ -33,10 +33,13 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
 
 fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &ProxyBackend) -> Assessment {
     let row = target.info.id.row(backend.name.as_str());
-    let it = Assessment::new("requests_wait", Resource::RequestQueue, row.clone());
+    let mut it = Assessment::new("requests_wait", Resource::RequestQueue, row.clone());
+    it.logged = backend.logged;
     let taking: Vec<&ProxyServer> = backend.servers.iter().filter(|server| takes(server)).collect();
     let blind: Vec<&ProxyServer> = taking.iter().copied().filter(|server| server.limit.is_none()).collect();
-    let accept = accept_queue(view, target, sample, &taking);
+    let mut accept = accept_queue(view, target, sample, &taking);
+    let door = door(view, target, sample);
+    accept.full = accept.full.or_else(|| door.as_ref()?.full.clone());
     let unseen: Vec<&ProxyServer> = blind.iter().copied().filter(|server| !accept.covers(server)).collect();
     if let Some(it) = by_the_app(view, target, backend, &row) {
         return it;
@@ -54,15 +57,16 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
         ));
     }
     let slots: Option<u64> = taking.iter().map(|server| server.limit).sum();
-    let depth = backend.queue.saturating_add(accept.depth);
+    let at_door = door.as_ref().map_or(0, |door| door.depth);
+    let depth = backend.queue.saturating_add(accept.depth).saturating_add(at_door);
     let busy = slots.filter(|slots| *slots > 0).map(|slots| backend.in_flight as f64 / slots as f64);
     let mut it = it.used(busy, Some(depth as f64), None).hold(Duration::from_secs(2));
-    it.logged = backend.logged;
 
     let rate = target.proxy_window().and_then(|rows| rows.get(backend.name.as_str())?.requests);
     let proxy = rate.and_then(|rate| in_proxy(target, backend, rate));
     let proxy = proxy.map(|ms| ms.min(longest(view, target, &row)));
-    let waits = Waits { proxy, accept: accept.wait_ms, unread: accept.unread_ms, app: accept.app_ms };
+    let door = door.zip(rate.filter(|rate| *rate > 0.0)).map(|(door, rate)| door.mean / rate * 1e3);
+    let waits = Waits { door, proxy, accept: accept.wait_ms, unread: accept.unread_ms, app: accept.app_ms };
     let says = match waits.total() {
         None => {
             if rate == Some(0.0) && depth > 0 {
@@ -71,6 +75,8 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
             } else if rate == Some(0.0) {
                 it = it.measured(0.0, view.limits(Resource::RequestQueue, &row));
                 "no requests".to_owned()
+            } else if backend.untold.requests {
+                format!("{depth} wait; how long cannot be known: no metric counts requests")
             } else {
                 format!("{depth} wait; their mean wait is known from the second poll on")
             }
@@ -160,6 +166,8 @@ fn tail(logged: LoggedTimes) -> String {
 /// Where a request waits, ms; `None` where it cannot be seen.
 #[derive(Default)]
 struct Waits {
+    /// Until the proxy accepted it.
+    door: Option<f64>,
     proxy: Option<f64>,
     accept: Option<f64>,
     unread: Option<f64>,
@@ -173,15 +181,17 @@ const NEXT_TO_NOTHING: f64 = 0.02;
 
 impl Waits {
     fn total(&self) -> Option<f64> {
-        let known = [self.proxy, self.accept, self.unread, self.app];
+        let known = [self.door, self.proxy, self.accept, self.unread, self.app];
         known.iter().any(Option::is_some).then(|| known.into_iter().flatten().sum())
     }
 
     /// `412 ms: 380 ms in the proxy, 32 ms in the accept queue`.
     fn told(&self, total: f64) -> String {
         let unread = self.unread.filter(|ms| *ms >= NOTHING);
+        let door = self.door.filter(|ms| *ms >= NOTHING);
         let app = self.app.filter(|ms| *ms >= NOTHING || self.proxy.or(self.accept).is_none());
         let places: Vec<(f64, &str)> = [
+            (door, "in the proxy's accept queue"),
             (self.proxy, "in the proxy"),
             (self.accept, "in the accept queue"),
             (unread, "accepted and not read"),

@@ -10,8 +10,10 @@ use tokio::time::Instant;
 
 use super::diag::Which;
 use super::netlink::Netlink;
+use super::path_tally::PathTallies;
 use super::tally::Tallies;
 use crate::model::Listener;
+use crate::sources::unix_queue::UnixDiag;
 
 /// Time from one look at the listening sockets to the next, at best: a wait of 2 ms needs about a
 /// thousand looks to be told within a few percent.
@@ -43,10 +45,8 @@ impl AcceptQueues {
     }
 
     /// Looks once more and hands out every listening port with the means since the last call.
-    /// The first call starts the sampling.
-    ///
-    /// The second value counts the rows left out. The error says why there is nothing.
-    pub(super) fn take(&mut self) -> Result<(Vec<Listener>, usize), String> {
+    /// The first call starts the sampling. The error says why there is nothing.
+    pub(super) fn take(&mut self) -> Result<Queues, String> {
         if !self.started {
             let seen = Arc::downgrade(&self.seen);
             let thread = thread::Builder::new().name("accept-queues".into());
@@ -57,8 +57,23 @@ impl AcceptQueues {
         seen.look().and_then(|()| seen.age()).map_err(|error| {
             format!("the kernel refused socket diagnostics ({error}): a container or seccomp profile may deny netlink")
         })?;
-        Ok(seen.tallies.take())
+        let (ports, ports_left_out) = seen.tallies.take();
+        let (paths, paths_left_out) = seen.paths.take();
+        let left_out = ports_left_out + paths_left_out;
+        Ok(Queues { ports, paths, left_out, refused: seen.paths_refused })
     }
+}
+
+/// What [`AcceptQueues::take`] hands out.
+pub(super) struct Queues {
+    /// By listening port.
+    pub(super) ports: Vec<Listener>,
+    /// By listening socket in the file system.
+    pub(super) paths: Vec<Listener>,
+    /// Rows beyond those kept.
+    pub(super) left_out: usize,
+    /// Why the sockets in the file system are not told, where they are not.
+    pub(super) refused: Option<Errno>,
 }
 
 fn sample_for_ever(seen: &Weak<Mutex<Seen>>) {
@@ -84,6 +99,13 @@ struct Seen {
     listening: Cost,
     connections: Cost,
     connections_due: Option<Instant>,
+    unix: UnixDiag,
+    paths: PathTallies,
+    paths_cost: Cost,
+    paths_due: Option<Instant>,
+    paths_refused: Option<Errno>,
+    /// Part of the recent looks in which something waited at one of them.
+    paths_busy: f64,
     /// Part of the recent looks in which something waited to be accepted, 0 to 1; and to be read.
     busy: f64,
     unread: f64,
@@ -99,6 +121,10 @@ impl Seen {
         self.tallies.end_listening(looked);
         self.listening.learn(looked - began);
         learn(&mut self.busy, self.tallies.is_queued(), 64.0);
+        if self.paths_due.is_none_or(|due| looked >= due) {
+            self.look_at_paths();
+        }
+        let looked = Instant::now();
         if self.connections_due.is_none_or(|due| looked >= due) {
             self.tallies.begin_connected();
             self.kernel.dump(Which::Connected, &mut |socket| self.tallies.connected(&socket))?;
@@ -110,6 +136,24 @@ impl Seen {
             self.connections_due = Some(now + self.connections.pause(share, CONNECTIONS_EVERY));
         }
         Ok(())
+    }
+
+    /// Sockets in the file system; a kernel without `unix_diag` is no reason to tell no ports.
+    fn look_at_paths(&mut self) {
+        let began = Instant::now();
+        match self.unix.listening() {
+            Ok(queues) => {
+                self.paths.look(queues, Instant::now());
+                self.paths_refused = None;
+            }
+            Err(error) => self.paths_refused = Some(error),
+        }
+        let now = Instant::now();
+        self.paths_cost.learn(now - began);
+        learn(&mut self.paths_busy, self.paths.is_queued(), 16.0);
+        let share = if self.paths_busy < BUSY { CALM_CONNECTIONS_SHARE } else { SHARE };
+        let pause = if self.paths_refused.is_some() { SELDOM } else { self.paths_cost.pause(share, EVERY) };
+        self.paths_due = Some(now + pause);
     }
 
     /// One part in so many of a processor that looking at the listening sockets may cost now.

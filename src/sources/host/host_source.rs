@@ -154,10 +154,15 @@ impl HostSource {
             Err(why) => gaps.add("tcp counters", &why),
         }
         match self.queues.take() {
-            Ok((listeners, left_out)) => {
-                sample.listeners = listeners;
-                if left_out > 0 {
-                    gaps.add("accept queues", &format!("{left_out} of the shortest left out"));
+            Ok(queues) => {
+                sample.listeners = queues.ports;
+                sample.unix_listeners = queues.paths;
+                if queues.left_out > 0 {
+                    gaps.add("accept queues", &format!("{} of the shortest left out", queues.left_out));
+                }
+                if let Some(error) = queues.refused {
+                    let why = format!("of sockets in the file system: the kernel refused ({error})");
+                    gaps.add("accept queues", &why);
                 }
             }
             Err(why) => gaps.add("accept queues", &why),

@@ -8,6 +8,7 @@ mod doctor;
 mod filesystems;
 mod host_source;
 mod netlink;
+mod path_tally;
 mod proc_files;
 mod programs;
 mod tally;

@@ -11,6 +11,10 @@ use crate::model::{Listener, SafeText};
 /// Most rows handed on; the fullest first.
 const MOST: usize = 512;
 
+/// Fewer bytes are no request: an empty record of eight ends each that comes by FastCGI, and php-fpm leaves it
+/// unread while it works on that very request.
+const LEAST: u32 = 9;
+
 /// What is summed under one row: sockets of one address and port (`SO_REUSEPORT` has one per worker).
 type Key = (Option<IpAddr>, u16);
 
@@ -24,14 +28,15 @@ pub(super) struct Tallies {
 
 /// When a window began and when it was last looked.
 #[derive(Clone, Copy, Default)]
-struct Clock {
+pub(super) struct Clock {
     last: Option<Instant>,
-    span: f64,
+    /// Seconds in the window so far.
+    pub(super) span: f64,
 }
 
 impl Clock {
     /// Seconds since the last look.
-    fn step(&mut self, now: Instant) -> f64 {
+    pub(super) fn step(&mut self, now: Instant) -> f64 {
         let step = self.last.map_or(0.0, |last| now.saturating_duration_since(last).as_secs_f64());
         self.last = Some(now);
         self.span += step;
@@ -51,26 +56,27 @@ struct Tally {
 
 /// A depth over time.
 #[derive(Clone, Copy, Debug, Default)]
-struct Course {
+pub(super) struct Course {
     before: u32,
-    now: u32,
+    /// At the latest look.
+    pub(super) now: u32,
     max: u32,
     /// Depth times seconds.
     area: f64,
 }
 
 impl Course {
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         self.before = std::mem::take(&mut self.now);
     }
 
-    fn end(&mut self, step: f64) {
+    pub(super) fn end(&mut self, step: f64) {
         self.area += f64::midpoint(self.before.into(), self.now.into()) * step;
         self.max = self.max.max(self.now);
     }
 
     /// The mean and the most over the window, which ends here.
-    fn take(&mut self, span: f64) -> (f64, u32) {
+    pub(super) fn take(&mut self, span: f64) -> (f64, u32) {
         let mean = if span > 0.0 { self.area / span } else { f64::from(self.now) };
         let max = self.max;
         (self.area, self.max) = (0.0, self.now);
@@ -110,7 +116,7 @@ impl Tallies {
     /// One connection: counted when a program holds it and has not read what came.
     pub(super) fn connected(&mut self, socket: &Socket) {
         if socket.accepted
-            && socket.waiting > 0
+            && socket.waiting >= LEAST
             && let Some(tally) = self.port_of(socket)
         {
             tally.unread.now = tally.unread.now.saturating_add(1);
@@ -135,7 +141,8 @@ impl Tallies {
 
     /// One connection with its age: what it sent and nobody has read has waited for so long.
     pub(super) fn aged(&mut self, socket: &Socket) {
-        if socket.waiting > 0
+        let least = if socket.accepted { LEAST } else { 1 };
+        if socket.waiting >= least
             && let Some(tally) = self.port_of(socket)
         {
             tally.oldest_ms = tally.oldest_ms.max(socket.age_ms);
@@ -236,8 +243,9 @@ mod tests {
         let new = Socket { accepted: false, age_ms: Some(236), ..kept };
         let ours = Socket { port: 40_000, age_ms: Some(999), ..kept };
         let read = Socket { waiting: 0, age_ms: Some(5_000), ..kept };
+        let at_work = Socket { waiting: 8, age_ms: Some(4_000), ..kept };
         tallies.begin_connected();
-        for socket in [kept, new, ours, read, kept] {
+        for socket in [kept, new, ours, read, at_work, kept] {
             tallies.connected(&socket);
             tallies.aged(&socket);
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod broken;
+mod gunicorn;
 mod php_fpm;
 mod puma;
 mod uwsgi;
