@@ -106,6 +106,22 @@ async fn requests_that_died_in_the_queue_are_told() {
     );
 }
 
+/// Of two frontends one logs: that a part of the requests has no line is told, and what came is shown.
+#[tokio::test]
+async fn requests_without_a_line_are_told() {
+    let app = App::start(Duration::ZERO);
+    let (port, other) = (lab::free_port().unwrap(), lab::free_port().unwrap());
+    let body = format!("{RING}{}", front(port, &format!("    server web1 {}\n", app.address)));
+    let body = body.replace("frontend front\n", &format!("frontend front\n{LOGGED}"))
+        + &format!("frontend silent\n    bind 127.0.0.1:{other}\n    default_backend app\n");
+    let proxy = lab::haproxy::start(&body).unwrap();
+    let mut source = HaproxySource::new(&ringed(&proxy.socket_url(), "requests")).unwrap();
+    poll(&mut source).await;
+    let _load = [Load::start(port, 1), Load::start(other, 4)];
+    let sample = until(&mut source, |sample| gap(sample).contains("of the requests came")).await;
+    assert!(sample.backends[0].logged.is_some_and(|it| it.wait.count > 0), "{sample:?}");
+}
+
 #[tokio::test]
 async fn a_ring_that_is_lost_or_was_never_there_is_told_and_read_again() {
     let app = App::start(Duration::from_millis(1));

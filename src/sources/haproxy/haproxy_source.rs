@@ -146,9 +146,11 @@ impl HaproxySource {
         for backend in &mut sample.backends {
             backend.logged = ring.of(backend.name.as_str());
         }
+        let more = before.and_then(|before| requests.checked_sub(before));
+        ring.asked(more.unwrap_or(0));
         let came = ring.came();
         let silent = || {
-            let asked = before.and_then(|before| requests.checked_sub(before)).is_some_and(|it| it >= SILENT);
+            let asked = more.is_some_and(|it| it >= SILENT);
             let why = "no line comes although requests do: has the frontend, or `defaults`, a line \
                        `log ring@… local0 info`?";
             (asked && came.lines == 0).then(|| why.to_owned())
@@ -160,7 +162,14 @@ impl HaproxySource {
         };
         let crowded =
             || (came.left_out > 0).then(|| format!("{} lines over the most backends", came.left_out));
-        if let Some(why) = lost.or_else(silent).or_else(foreign).or_else(crowded) {
+        let lacking = || {
+            let percent = came.lacking()? * 100.0;
+            Some(format!(
+                "lines of {percent:.0} % of the requests came: the others are lost (a larger `size` of the ring \
+                 helps) or their frontend does not log to it"
+            ))
+        };
+        if let Some(why) = lost.or_else(silent).or_else(foreign).or_else(crowded).or_else(lacking) {
             sample.missing.push(Missing::new("single requests", &why));
         }
         Ok(sample)

@@ -42,6 +42,8 @@ struct Step {
     lines: u64,
     foreign: u64,
     left_out: u64,
+    /// Requests that HAProxy counted.
+    asked: u64,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +62,19 @@ pub(super) struct Came {
     pub(super) foreign: u64,
     /// Of these, lines of backends over the most.
     pub(super) left_out: u64,
+    /// Requests that HAProxy counted itself.
+    pub(super) asked: u64,
+}
+
+/// Fewer requests are no proof that lines are lacking: what is under way is logged later.
+const ENOUGH: u64 = 1_000;
+
+impl Came {
+    /// The share of requests with a line, where clearly not each has one.
+    pub(super) fn lacking(&self) -> Option<f64> {
+        let share = self.lines as f64 / self.asked.max(1) as f64;
+        (self.asked >= ENOUGH && share < 0.9).then_some(share)
+    }
 }
 
 impl RequestLog {
@@ -92,6 +107,11 @@ impl RequestLog {
         self.now.foreign += 1;
     }
 
+    /// HAProxy counted so many requests since it was last asked.
+    pub(super) const fn asked(&mut self, requests: u64) {
+        self.now.asked = self.now.asked.saturating_add(requests);
+    }
+
     /// Forgets what is older than the window.
     pub(super) fn turn(&mut self, now: Instant) {
         let began = *self.began.get_or_insert(now);
@@ -115,6 +135,7 @@ impl RequestLog {
             lines: sum.lines + step.lines,
             foreign: sum.foreign + step.foreign,
             left_out: sum.left_out + step.left_out,
+            asked: sum.asked.saturating_add(step.asked),
         })
     }
 

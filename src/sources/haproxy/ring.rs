@@ -48,6 +48,11 @@ impl Ring {
         why
     }
 
+    /// HAProxy counted so many requests since it was last asked.
+    pub(super) fn asked(&self, requests: u64) {
+        self.log().asked(requests);
+    }
+
     /// How many lines came over the window.
     pub(super) fn came(&self) -> Came {
         self.log().came()
