@@ -15,7 +15,7 @@ use crate::model::{
     Timestamp, Verdict,
 };
 use crate::sources::{KINDS, Source};
-use crate::store::Store;
+use crate::store::{Freshness, Store};
 
 /// What `check --json` prints. Fields are only ever added.
 #[derive(Debug, Serialize)]
@@ -32,6 +32,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Every resource of every target.
     pub resources: Vec<ResourceState>,
+    /// How old the answers of all targets are, by rank.
+    pub freshness: Freshness,
     /// Every target.
     pub targets: Vec<TargetReport>,
 }
@@ -103,6 +105,7 @@ pub async fn check(
         verdict: judgement.verdict,
         findings: judgement.findings,
         resources: judgement.resources,
+        freshness: Freshness::of(store.targets().iter().map(|target| target.age(at))),
         targets: targets(&store, at),
     }
 }

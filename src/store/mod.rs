@@ -2,6 +2,7 @@
 //! between samples. Knows the model only; judges nothing and reads no clock.
 
 mod counter;
+mod freshness;
 mod noticed;
 mod rates;
 mod ring;
@@ -10,6 +11,7 @@ mod state;
 mod target;
 
 pub use counter::{grown, per_second, share};
+pub use freshness::Freshness;
 pub use noticed::noticed;
 pub use rates::{
     AppRates, CacheRates, CommandRate, CpuShares, DatabaseRates, DiskRate, HostRates, PoolerRates,

@@ -3,6 +3,7 @@
 use super::draft::{Draft, col, polled, row, severity, silent_rows};
 use crate::app::{App, Cell, Column, Row, RowKey};
 use crate::model::{HostSample, MACHINE_KINDS, Resource, Severity, TargetId, words};
+use crate::store::Freshness;
 
 const HOSTS: &[Column] = &[
     col("HOST", 14, false, 0),
@@ -25,8 +26,9 @@ const HOSTS: &[Column] = &[
 pub(super) fn hosts(app: &App) -> Draft {
     let now = app.moment();
     let mut draft = Draft { columns: HOSTS, empty: "no machine is polled", ..Draft::default() };
-    let mut said = Vec::new();
+    let (mut said, mut ages) = (Vec::new(), Vec::new());
     for (target, sample) in app.shown().store.hosts(now) {
+        ages.push(target.age(now));
         let id = &target.info.id;
         let rates = target.host_rates();
         let cpu = rates.and_then(|rates| rates.cpu);
@@ -62,7 +64,8 @@ pub(super) fn hosts(app: &App) -> Draft {
         said.push(if said.len() < 3 { format!("{id}: {}", polled(target, now)) } else { String::new() });
     }
     draft.rows.extend(silent_rows(app, MACHINE_KINDS, HOSTS));
-    draft.summary = if said.len() < 4 { said.join("   ") } else { counted(&draft.rows) };
+    draft.summary =
+        if said.len() < 4 { said.join("   ") } else { counted(&draft.rows) + &read(&Freshness::of(ages)) };
     draft
 }
 
@@ -71,6 +74,15 @@ fn about(group: &str, sample: &HostSample) -> String {
     let group = if group.is_empty() { sample.group.as_str() } else { group };
     let cores = words::many(u64::from(sample.cores), "core", "cores");
     if group.is_empty() { cores } else { format!("{group}, {cores}") }
+}
+
+/// `   read 2.4 s ago, 99 of 100 within 5.1 s`.
+fn read(ages: &Freshness) -> String {
+    let seconds = |ms: u64| words::span(ms as f64 / 1e3);
+    let both = ages.p50_ms.zip(ages.p99_ms);
+    both.map_or_else(String::new, |(half, most)| {
+        format!("   read {} ago, 99 of 100 within {}", seconds(half), seconds(most))
+    })
 }
 
 /// `1 000 machines: 2 critical, 5 warning, 990 ok, 3 unknown`.
@@ -166,7 +178,9 @@ pub(super) fn accept_queues(app: &App) -> Draft {
     };
     for (target, sample) in app.shown().store.hosts(now) {
         let id: &TargetId = &target.info.id;
-        let mut ports: Vec<_> = sample.listeners.iter().collect();
+        // Every machine has dozens of sockets in its file system at which nobody ever waits.
+        let paths = sample.unix_listeners.iter().filter(|it| it.max_depth > 0);
+        let mut ports: Vec<_> = sample.listeners.iter().chain(paths).collect();
         ports.sort_by(|a, b| b.mean_depth.total_cmp(&a.mean_depth).then(a.port.cmp(&b.port)));
         for it in ports {
             let name = format!("{}:{}", it.address, it.port);
@@ -182,7 +196,7 @@ pub(super) fn accept_queues(app: &App) -> Draft {
                 RowKey::Named(id.clone(), name),
                 by_fill,
                 vec![
-                    Cell::text(&it.port.to_string()),
+                    if it.port == 0 { Cell::None } else { Cell::text(&it.port.to_string()) },
                     Cell::Text(it.address.clone()),
                     Cell::Count(it.depth.into()),
                     Cell::Number(it.mean_depth),
