@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 #![allow(clippy::format_push_string, reason = "a test's configuration is short")]
 
+mod apps;
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,6 +109,10 @@ fn arrivals(port: u16, backend: usize, rate: f64, stop: &Arc<AtomicBool>) {
 /// second chance.
 #[tokio::test]
 async fn the_wait_that_is_told_is_the_wait_that_was() {
+    is_told_truly(measure).await;
+}
+
+async fn is_told_truly<F: Future<Output = Vec<Row>>>(measure: impl Fn() -> F) {
     let mut last = String::new();
     for _ in 0..3 {
         let rows = measure().await;
@@ -161,30 +167,39 @@ async fn measure() -> Vec<Row> {
     for (at, (_, rate)) in LOADS.iter().flat_map(|load| [load, load]).enumerate() {
         arrivals(port, at, *rate, &stop);
     }
-    let (began, store) = watch(&proxy.socket_url()).await;
+    let seen = watch(&proxy.socket_url()).await;
     stop.store(true, Ordering::Relaxed);
     let rows = apps.into_iter().enumerate().map(|(at, (app, name, blind))| {
-        let id: TargetId = format!("edge/b{at}").parse().unwrap();
-        let course = store.0.course(&id, Metric::Resource(Resource::RequestQueue)).unwrap();
-        let told: Vec<(Timestamp, f64)> =
-            course.points().filter_map(|(at, value)| Some((at, value?))).collect();
-        // Each value tells of the ten seconds before it: so does its truth.
-        let told = &told[told.len() - MEASURED..];
-        let truth = told.iter().map(|(at, _)| {
-            let end = began + Duration::from_secs_f64(at.seconds_since(START));
-            app.mean_between(end.checked_sub(Duration::from_secs(10)).unwrap(), end)
-        });
-        let truth = truth.sum::<f64>() / told.len() as f64;
-        let told = told.iter().map(|(_, value)| value).sum::<f64>() / told.len() as f64;
-        let says = store.1.iter().find(|(row, _)| *row == id).unwrap().1.clone();
+        let row = row(at, name, blind, &seen, |from, to| app.mean_between(from, to));
         TcpStream::connect(app.address).ok();
-        Row { name, truth, told, says, blind }
+        row
     });
     rows.collect()
 }
 
+/// What was told of the backend `b<at>` beside the truth, which is a mean between two moments.
+fn row(at: usize, name: String, blind: bool, seen: &Seen, mean: impl Fn(Instant, Instant) -> f64) -> Row {
+    let (began, (store, said)) = seen;
+    let id: TargetId = format!("edge/b{at}").parse().unwrap();
+    let course = store.course(&id, Metric::Resource(Resource::RequestQueue)).unwrap();
+    let told: Vec<(Timestamp, f64)> = course.points().filter_map(|(at, value)| Some((at, value?))).collect();
+    // Each value tells of the ten seconds before it: so does its truth.
+    let told = &told[told.len() - MEASURED..];
+    let truth = told.iter().map(|(at, _)| {
+        let end = *began + Duration::from_secs_f64(at.seconds_since(START));
+        mean(end.checked_sub(Duration::from_secs(10)).unwrap(), end)
+    });
+    let truth = truth.sum::<f64>() / told.len() as f64;
+    let told = told.iter().map(|(_, value)| value).sum::<f64>() / told.len() as f64;
+    let says = said.iter().find(|(row, _)| *row == id).unwrap().1.clone();
+    Row { name, truth, told, says, blind }
+}
+
+/// When the polls began, the store, and what was said last of each row.
+type Seen = (Instant, (Store, Vec<(TargetId, String)>));
+
 /// Polls and judges once a second; the store, and what was said last of each row.
-async fn watch(url: &str) -> (Instant, (Store, Vec<(TargetId, String)>)) {
+async fn watch(url: &str) -> Seen {
     let spec = TargetSpec::new(TargetId::parse("edge").unwrap(), "haproxy").with_url(url);
     let mut sources: Vec<Box<dyn Source>> = vec![
         Box::new(HostSource::new(TargetId::parse("bastion").unwrap())),
