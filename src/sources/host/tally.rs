@@ -11,7 +11,7 @@ use crate::model::{Listener, SafeText};
 /// Most rows handed on; the fullest first.
 const MOST: usize = 512;
 
-/// Fewer bytes are no request: an empty record of eight ends each that comes by FastCGI, and php-fpm leaves it
+/// Fewer bytes are no request: an empty record of eight ends each that comes by `FastCGI`, and php-fpm leaves it
 /// unread while it works on that very request.
 const LEAST: u32 = 9;
 

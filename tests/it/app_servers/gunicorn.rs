@@ -24,7 +24,7 @@ impl Gunicorn {
     fn start(bind: impl Fn(&Folder) -> String, answers: impl Fn(&Folder) -> bool) -> Self {
         let folder = Folder::temporary("gunicorn").unwrap();
         std::fs::write(folder.path().join("app.py"), APP).unwrap();
-        let python = std::env::var("WARROOM_TEST_PYTHON").expect("set by scripts/test");
+        let python = std::env::var("WARROOM_TEST_PYTHON").unwrap();
         let mut command = Command::new(python);
         command.args(["-m", "gunicorn", "-w", "1", "--no-control-socket", "-b", &bind(&folder)]);
         command.arg("app:application").current_dir(folder.path());

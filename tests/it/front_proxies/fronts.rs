@@ -81,7 +81,7 @@ impl Front {
         for (file, text) in files {
             std::fs::write(folder.path().join(file), text).unwrap();
         }
-        let all = std::env::var("WARROOM_TEST_PROXIES").expect("set by scripts/test");
+        let all = std::env::var("WARROOM_TEST_PROXIES").unwrap();
         let mut command = Command::new(PathBuf::from(all).join(name).join("server"));
         command.args(args).current_dir(folder.path());
         for home in ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
@@ -96,10 +96,9 @@ impl Front {
                     && (0..40).all(|_| get(port, "/") == 200)
             })
             .unwrap();
-        let _process = process;
         Self {
             folder,
-            _process,
+            _process: process,
             preset: name,
             metrics,
             port,

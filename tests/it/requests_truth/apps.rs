@@ -77,7 +77,7 @@ impl Server {
             command
         });
         let gunicorn = Self::start("gunicorn", &[("app.py", PYTHON)], Signal::TERM, |port, _| {
-            let python = std::env::var("WARROOM_TEST_PYTHON").expect("set by scripts/test");
+            let python = std::env::var("WARROOM_TEST_PYTHON").unwrap();
             let mut command = Command::new(python);
             command.args(["-m", "gunicorn", "-w", "1", "--no-control-socket", "-b"]);
             command.arg(format!("127.0.0.1:{port}")).arg("app:application");
