@@ -115,7 +115,8 @@ fn since(scene: &Scene<'_>, finding: &Finding) -> [String; 3] {
     let age = format::seconds(scene.now.seconds_since(finding.since));
     let deploy =
         scene.world.store.deploy_before(finding.since, AFTER_DEPLOY).map_or_else(String::new, |mark| {
-            let after = format::seconds(finding.since.seconds_since(mark.at));
+            let after = finding.since.seconds_since(mark.at);
+            let after = if after < 1.0 { "right".to_owned() } else { format::seconds(after) };
             format!(", {after} after deploy {}", mark.it.label)
         });
     let seen = if scene.world.acknowledged.is_empty() {
