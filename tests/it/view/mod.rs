@@ -8,7 +8,8 @@ mod scenes;
 mod themes;
 
 use warroom::app::{Pane, Place, Tab, table};
-use warroom::model::{PollErrorKind, Resource, Severity};
+use warroom::model::{PollErrorKind, Resource, Severity, TargetId};
+use warroom::store::Metric;
 
 use dials::Dials;
 use drawn::{picture, screen, text};
@@ -212,4 +213,15 @@ fn the_filter_is_seen_beside_the_longest_row_of_tabs() {
     let seen = text(&screen(&lab.app, "terminal", 80, 24));
     assert!(seen.contains("/nobody-is-called-so: "), "{seen}");
     assert!(seen.contains(" ←→ "), "{seen}");
+}
+
+#[test]
+fn nobody_is_said_to_have_waited_longer_than_the_trouble_lasts() {
+    // By depth against pace the last of them will have waited for eight minutes.
+    let lab = Lab::healthy().with(30, |_| {}).with(5, |dials| dials.queued = 100_000);
+    let id = TargetId::parse("edge").expect("legal").row("app");
+    let ring = lab.app.world.store.course(&id, Metric::Resource(Resource::RequestQueue)).expect("charted");
+    let (_, waited) = ring.last().expect("a point");
+    let waited = waited.expect("a wait");
+    assert!((1_000.0..=7_000.0).contains(&waited), "{waited} ms");
 }
