@@ -63,17 +63,21 @@ impl Watcher {
 /// Calm, but for what is true of the machine that the test runs on: others work on it, its disk fills.
 /// What is `meant` to be healed counts.
 fn calm_but_for_the_machine(judgement: &Judgement, meant: Option<Resource>) -> bool {
-    let is_machine = |resource: Resource| {
-        matches!(
-            resource,
-            Resource::HostCpu | Resource::HostMemory | Resource::HostDisk | Resource::HostNetwork
-        ) && meant != Some(resource)
-    };
     judgement.findings.iter().all(|it| {
-        is_machine(it.resource)
-            || it.caused_by.as_ref().is_some_and(|by| {
-                judgement.findings.iter().any(|cause| is_machine(cause.resource) && cause.reference() == *by)
-            })
+        is_machine(it.resource) && meant != Some(it.resource) || is_the_machines(judgement, it, meant)
+    })
+}
+
+/// What is true of the machine alone.
+fn is_machine(resource: Resource) -> bool {
+    matches!(resource, Resource::HostCpu | Resource::HostMemory | Resource::HostDisk | Resource::HostNetwork)
+}
+
+/// Put down to the machine that the test runs on: others work on it.
+fn is_the_machines(judgement: &Judgement, finding: &Finding, meant: Option<Resource>) -> bool {
+    finding.caused_by.as_ref().is_some_and(|by| {
+        let causes = judgement.findings.iter().filter(|it| is_machine(it.resource));
+        causes.filter(|it| meant != Some(it.resource)).any(|cause| cause.reference() == *by)
     })
 }
 
@@ -81,8 +85,12 @@ fn calm(judgement: &Judgement) -> bool {
     calm_but_for_the_machine(judgement, None)
 }
 
+/// The finding on this resource, unless something else than a machine that others use is behind it.
 fn root(judgement: &Judgement, resource: Resource) -> Option<&Finding> {
-    judgement.findings.iter().find(|finding| finding.resource == resource && finding.caused_by.is_none())
+    judgement.findings.iter().find(|finding| {
+        finding.resource == resource
+            && (finding.caused_by.is_none() || is_the_machines(judgement, finding, None))
+    })
 }
 
 #[tokio::test]
