@@ -21,6 +21,10 @@ pub(super) struct Client {
     pub(super) host: String,
     /// Its last command, in small letters.
     pub(super) command: String,
+    /// The database it works on.
+    pub(super) database: Option<i64>,
+    /// It listens for messages whose channel matches a pattern.
+    pub(super) listens: bool,
 }
 
 /// The connections as last told.
@@ -73,6 +77,8 @@ fn client(line: &str) -> Client {
             "name" => value.clone_into(&mut client.name),
             "addr" => value.rsplit_once(':').map_or(value, |(host, _)| host).clone_into(&mut client.host),
             "cmd" => client.command = value.to_ascii_lowercase(),
+            "db" => client.database = value.parse().ok(),
+            "psub" => client.listens = value != "0",
             _ => {}
         }
     }
@@ -85,10 +91,16 @@ mod tests {
 
     #[test]
     fn a_line_tells_who_where_from_and_what() {
-        let line = "id=7 addr=10.0.0.3:5512 laddr=10.0.0.1:6379 fd=8 name=bull:bWFpbA== age=3 cmd=bzpopmin user=default";
-        let expected =
-            Client { name: "bull:bWFpbA==".into(), host: "10.0.0.3".into(), command: "bzpopmin".into() };
+        let line = "id=7 addr=10.0.0.3:5512 laddr=10.0.0.1:6379 fd=8 name=bull:bWFpbA== age=3 db=2 sub=0 psub=0 cmd=bzpopmin user=default";
+        let expected = Client {
+            name: "bull:bWFpbA==".into(),
+            host: "10.0.0.3".into(),
+            command: "bzpopmin".into(),
+            database: Some(2),
+            listens: false,
+        };
         assert_eq!(client(line), expected);
         assert_eq!(client("addr=[::1]:55 name= cmd=NULL").host, "[::1]");
+        assert!(client("addr=[::1]:55 name= db=0 psub=3 cmd=psubscribe").listens);
     }
 }

@@ -1,16 +1,18 @@
 //! Celery's queues as Celery itself writes them, and its workers as they beat.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::time::{Instant, sleep};
 use warroom::lab;
 use warroom::model::{QueueAge, QueueSample};
 use warroom::sources::Source;
 
 use super::queues::{python, queue, queues};
-use super::redis::{source, spec};
+use super::redis::{client, run, source, spec};
 
 const APP: &str = r"
 import os
@@ -21,26 +23,29 @@ app.conf.task_ignore_result = True
 app.conf.broker_transport_options = {'queue_order_strategy': 'priority'}
 @app.task(name='add')
 def add(a, b): return a + b
+@app.task(name='nap')
+def nap(): __import__('time').sleep(3600)
 ";
 
-/// A real worker; it is ended with the test.
+/// A real worker with its children; they are ended with the test, as by a machine that is switched off.
 struct Worker(Child);
 
 impl Worker {
-    fn start(url: &str) -> Self {
+    fn start(url: &str, pool: &str) -> Self {
         let program = format!(
-            "{APP}\napp.worker_main(['worker', '--pool', 'solo', '-Q', 'celery,mail', '-n', 'w1@h', '--loglevel', 'ERROR'])"
+            "{APP}\napp.worker_main(['worker', '--pool', '{pool}', '-c', '1', '-Q', 'celery,mail', '-n', 'w1@h', '--loglevel', 'ERROR'])"
         );
         let python = std::env::var("WARROOM_TEST_PYTHON").unwrap();
         let mut command = Command::new(python);
         command.arg("-c").arg(program).env("URL", url).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().unwrap())
+        Self(command.process_group(0).spawn().unwrap())
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.0.kill().ok();
+        let group = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
+        kill_process_group(group, Signal::KILL).ok();
         self.0.wait().ok();
     }
 }
@@ -79,14 +84,19 @@ for n in range(3): add.apply_async((1, 2), queue='mail', headers={{'enqueued_at'
     assert!(matches!(queue(&sample, "celery").oldest, QueueAge::AtLeast(_)));
     let QueueAge::Exact(age) = queue(&sample, "mail").oldest else { panic!("{sample:?}") };
     assert!((99.0..140.0).contains(&age), "{age}");
+    // Nobody was heard, and nobody is connected who waits for jobs or listens.
+    assert_eq!((sample.workers, queue(&sample, "celery").workers), (Some(0), Some(0)));
     // None heard is not none there.
-    assert_eq!((sample.workers, queue(&sample, "celery").workers), (None, None));
-    assert!(sample.missing.iter().any(|missing| missing.what.as_str() == "workers"));
+    let mut other = client(&url).await;
+    let waits = tokio::spawn(async move { run(&mut other, &["BRPOP", "elsewhere", "0"]).await });
+    let blocked = until(&mut asked, "waited for", |sample| sample.workers.is_none()).await;
+    assert!(blocked.missing.iter().any(|missing| missing.what.as_str() == "workers"));
+    waits.abort();
     sleep(Duration::from_millis(300)).await;
     let sample = queues(&mut asked).await;
     assert!(queue(&sample, "celery").oldest.seconds().unwrap() >= 0.25, "the head has not moved");
 
-    let worker = Worker::start(&url);
+    let worker = Worker::start(&url, "solo");
     let sample = until(&mut asked, "drained", |sample| {
         sample.workers == Some(1) && sample.queues.iter().all(|queue| queue.depth == 0)
     })
@@ -98,4 +108,26 @@ for n in range(3): add.apply_async((1, 2), queue='mail', headers={{'enqueued_at'
     python(&url, &format!("{APP}\nadd.delay(3, 4)"));
     let sample = until(&mut asked, "seen to be gone", |sample| sample.workers == Some(0)).await;
     assert_eq!((queue(&sample, "celery").depth, queue(&sample, "celery").workers), (1, Some(0)));
+}
+
+#[tokio::test]
+async fn what_a_killed_worker_of_celery_held_is_told() {
+    let server = lab::redis::start(&[]).unwrap();
+    let url = server.url(1);
+    let put = "for n in range(7): nap.delay()\nadd.apply_async((1, 2), countdown=3600)";
+    python(&url, &format!("{APP}\n{put}"));
+    let mut asked = source(&spec("celery", &url));
+    let worker = Worker::start(&url, "prefork");
+    // One is under way and acknowledged already, those fetched ahead of it are not, nor what is for later.
+    let held = |sample: &QueueSample| {
+        sample.workers == Some(1) && queue(sample, "celery").in_flight > Some(3) && sample.queues[0].depth < 4
+    };
+    let sample = until(&mut asked, "at work", held).await;
+    let before = queue(&sample, "celery").in_flight;
+    assert_eq!(queue(&sample, "celery").orphaned, Some(0), "{sample:?}");
+    drop(worker);
+    let sample = until(&mut asked, "seen to be gone", |sample| sample.workers == Some(0)).await;
+    let celery = queue(&sample, "celery");
+    assert_eq!((celery.workers, celery.orphaned), (Some(0), celery.in_flight), "{celery:?}");
+    assert!(celery.in_flight >= before, "nobody has given them back: {celery:?}");
 }

@@ -96,6 +96,11 @@ impl Beats {
         self.heard.insert(name.to_owned(), worker);
     }
 
+    /// Whether a connection of ours listens.
+    pub(super) const fn listens(&self) -> bool {
+        self.listener.is_some()
+    }
+
     /// Workers alive and jobs they did, or why neither is known.
     pub(super) fn workers(&self) -> Result<(u32, Option<u64>), Missing> {
         if let Some(why) = &self.denied {

@@ -24,6 +24,7 @@ const JOINT: &str = "\u{6}\u{16}";
 #[derive(Default)]
 pub(super) struct Celery {
     prefix: String,
+    database: i64,
     shared: SharedCounts,
     beats: Beats,
 }
@@ -33,11 +34,20 @@ impl Celery {
     fn list(&self, name: &str, step: &str) -> String {
         format!("{}{name}{step}", self.prefix)
     }
+
+    /// Whether nobody is connected who could be a worker: each of them waits for jobs on a connection, and all
+    /// but the most taciturn listen for commands on another.
+    fn nobody(&self, watch: &Watch) -> bool {
+        let Some(clients) = watch.clients.list() else { return false };
+        let ours = clients.iter().filter(|it| it.database.is_none_or(|it| it == self.database));
+        let listeners = ours.clone().filter(|it| it.listens).count();
+        listeners <= usize::from(self.beats.listens()) && !ours.into_iter().any(|it| it.command == "brpop")
+    }
 }
 
 impl Layout for Celery {
     const RULE: &'static str =
-        "+time +scan +smembers +llen +lindex +hlen +zcount +psubscribe %R~* allchannels";
+        "+time +scan +smembers +llen +lindex +hlen +zcount +client|list +psubscribe %R~* allchannels";
 
     fn of(spec: &TargetSpec) -> Result<Self, String> {
         Ok(Self { prefix: spec.prefix.clone().unwrap_or_default(), ..Self::default() })
@@ -49,6 +59,10 @@ impl Layout for Celery {
 
     fn keeps(&self, key: &str) -> bool {
         is_binding(key)
+    }
+
+    fn wants_clients(&self) -> bool {
+        true
     }
 
     fn ask_all(&self, clock: &ServerClock, bindings: &BTreeSet<String>, script: &mut Pipeline) {
@@ -114,21 +128,29 @@ impl Layout for Celery {
     }
 
     fn listen<'a>(&'a mut self, connection: &'a Resp) -> BoxFuture<'a, ()> {
+        self.database = connection.database();
         Box::pin(self.beats.listen(connection))
     }
 
-    fn finish(&mut self, _: &Watch, sample: &mut QueueSample) {
+    fn finish(&mut self, watch: &Watch, sample: &mut QueueSample) {
         sample.shared = std::mem::take(&mut self.shared);
-        match self.beats.workers() {
-            Ok((alive, processed)) => {
-                sample.workers = Some(alive);
-                sample.shared.processed = processed;
-                if alive == 0 || sample.queues.len() == 1 {
-                    // Which queues a worker serves is not told, but nobody serves all of them.
-                    sample.queues.iter_mut().for_each(|queue| queue.workers = Some(alive));
-                }
+        let (alive, processed) = match self.beats.workers() {
+            Ok(told) => told,
+            Err(_) if self.nobody(watch) => (0, None),
+            Err(missing) => {
+                sample.missing.push(missing);
+                return;
             }
-            Err(missing) => sample.missing.push(missing),
+        };
+        sample.workers = Some(alive);
+        sample.shared.processed = processed;
+        if alive == 0 {
+            // They are handed out again when their time is over, and not before another worker looks.
+            sample.shared.orphaned = sample.shared.in_flight;
+        }
+        if alive == 0 || sample.queues.len() == 1 {
+            // Which queues a worker serves is not told, but nobody serves all of them.
+            sample.queues.iter_mut().for_each(|queue| queue.workers = Some(alive));
         }
     }
 
