@@ -140,6 +140,7 @@ async fn rabbitmq_tells_queues_alarms_and_what_it_withholds() {
 
     coming_back(&server, &mut client, &mut asked).await;
     out_of_memory(&server, &mut client, &mut asked).await;
+    a_node_is_lost(&server, &mut client, &mut asked).await;
 
     let RabbitMq { mut process, .. } = server;
     process.stop();
@@ -239,6 +240,43 @@ async fn out_of_memory(server: &RabbitMq, client: &mut Client, asked: &mut Box<d
     assert!(finding.says.contains("of admin ") && finding.says.ends_with("made to wait"), "{}", finding.says);
     server.ctl(&["set_vm_memory_high_watermark", "0.6"]);
     until(asked, "well again", |it| !it.broker.as_ref().unwrap().nodes[0].memory_alarm).await;
+}
+
+/// A second node that takes part of the queues with it when it goes.
+async fn a_node_is_lost(server: &RabbitMq, client: &mut Client, asked: &mut Box<dyn Source>) {
+    let mut peer = server.join();
+    client.step(&format!(
+        "two = amqp.Connection('127.0.0.1:{}', 'admin', 's3cret'); two.connect(); tc = two.channel()
+tc.queue_declare('ontwo', durable=True, auto_delete=False); queue('pair', x_queue_type='quorum')
+put('ontwo', 4); put('pair', 6)
+p = connect(); pc = p.channel(); pc.basic_qos(0, 2, False); kept = []; pc.basic_consume('pair', callback=kept.append)
+while len(kept) < 2: p.drain_events(timeout=60)",
+        peer.port
+    ));
+    let whole = |it: &QueueSample| {
+        let nodes = &it.broker.as_ref().unwrap().nodes;
+        (nodes.len() == 2 && nodes.iter().all(|node| node.running))
+            && has(it, "ontwo", |it| it.depth == 4 && it.unusable.is_none())
+            && has(it, "pair", |it| it.depth == 4 && it.in_flight == Some(2) && it.unusable.is_none())
+    };
+    let before = until(asked, "whole", whole).await;
+    assert_eq!(queue(&before, "pair").workers, Some(1));
+    peer.process.stop();
+    let gone = |it: &QueueSample| {
+        it.broker.as_ref().is_some_and(|it| it.nodes.iter().any(|node| !node.running))
+            && ["ontwo", "pair"].iter().all(|name| has(it, name, |it| it.unusable.is_some()))
+    };
+    let after = until(asked, "seen to be gone", gone).await;
+    assert!(queue(&after, "big").unusable.is_none(), "it was made before there were two");
+    let findings = found(&server.spec("mon:pw"), &[(0, after.clone()), (10, after)]);
+    let node = warned(&findings, "broker_node", "cache");
+    assert_eq!(node.says, "1 of 2 nodes is down: two@localhost");
+    for (row, why) in
+        [("cache/ontwo", "the node that keeps it is gone"), ("cache/pair", "without a majority")]
+    {
+        let finding = warned(&findings, "queue_unusable", row);
+        assert!(finding.severity == Severity::Critical && finding.says.contains(why), "{}", finding.says);
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ use warroom::lab::{Process, free_port};
 use super::redis::spec;
 
 const BIN: &str = "/usr/lib/rabbitmq/bin";
+/// The node that others join.
+const FIRST: &str = "rabbit@localhost";
 
 /// A node with management, and the port mapper it wants; both end with it.
 pub(crate) struct RabbitMq {
@@ -54,7 +56,7 @@ impl RabbitMq {
         }
         let place = |program: &str| {
             let mut command = Command::new(program);
-            surround(&mut command, dir, mapper_port, user);
+            surround(&mut command, FIRST, dir, mapper_port, user);
             command.env("RABBITMQ_DIST_PORT", peers.to_string());
             command
         };
@@ -85,22 +87,65 @@ impl RabbitMq {
     /// What the server's own tool says.
     pub(crate) fn ctl(&self, args: &[&str]) -> String {
         let mut command = Command::new(format!("{BIN}/rabbitmqctl"));
-        surround(&mut command, self.folder.path(), self.mapper_port, self.user);
+        surround(&mut command, FIRST, self.folder.path(), self.mapper_port, self.user);
         let out = command.arg("-q").args(args).output().unwrap();
         assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).unwrap()
     }
 }
 
+/// A further node of a cluster; it ends with it.
+pub(crate) struct Peer {
+    pub(crate) process: Process,
+    pub(crate) port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl RabbitMq {
+    /// Starts a node `two@localhost` that joins this one.
+    pub(crate) fn join(&self) -> Peer {
+        let folder = tempfile::Builder::new().prefix("warroom-rabbitmq-").tempdir().unwrap();
+        let dir = folder.path();
+        let [port, peers] = [(); 2].map(|()| free_port().unwrap());
+        let settings = format!(
+            "listeners.tcp.1 = 127.0.0.1:{port}\ncollect_statistics_interval = 500\ndisk_free_limit.absolute = 1MB\n\
+             cluster_formation.peer_discovery_backend = classic_config\n\
+             cluster_formation.classic_config.nodes.1 = {FIRST}\n\
+             cluster_formation.classic_config.nodes.2 = two@localhost\n"
+        );
+        fs::write(dir.join("rabbitmq.conf"), settings).unwrap();
+        fs::write(dir.join("plugins"), "[rabbitmq_management_agent].\n").unwrap();
+        fs::copy(self.folder.path().join(".erlang.cookie"), dir.join(".erlang.cookie")).unwrap();
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::set_permissions(dir.join(".erlang.cookie"), fs::Permissions::from_mode(0o400)).unwrap();
+        if let Some((uid, gid)) = self.user {
+            for path in [".", "rabbitmq.conf", "plugins", ".erlang.cookie"] {
+                chown(dir.join(path), Some(uid), Some(gid)).unwrap();
+            }
+        }
+        let mut node = Command::new(format!("{BIN}/rabbitmq-server"));
+        surround(&mut node, "two@localhost", dir, self.mapper_port, self.user);
+        node.env("RABBITMQ_DIST_PORT", peers.to_string());
+        let log = env::temp_dir().join(format!("{}-node.log", dir.file_name().unwrap().display()));
+        let mut process = Process::start("rabbitmq two", &mut node, &log, Signal::KILL).unwrap();
+        let began = tokio::time::Instant::now();
+        while process.wait_ready(|| answers(port)).is_err() {
+            assert!(process.record().alive() && began.elapsed().as_secs() < 300, "the node does not start");
+        }
+        fs::remove_file(log).unwrap();
+        Peer { process, port, _folder: folder }
+    }
+}
+
 /// Everything of its own: folders, cookie, port mapper, node name.
-fn surround(command: &mut Command, dir: &Path, mapper_port: u16, user: Option<(u32, u32)>) {
+fn surround(command: &mut Command, node: &str, dir: &Path, mapper_port: u16, user: Option<(u32, u32)>) {
     command
         .current_dir(dir)
         .env("HOME", dir)
         .env("ERL_EPMD_PORT", mapper_port.to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
         .env("RUNNING_UNDER_SYSTEMD", "1")
-        .env("RABBITMQ_NODENAME", "rabbit@localhost")
+        .env("RABBITMQ_NODENAME", node)
         .env("RABBITMQ_BASE", dir)
         .env("RABBITMQ_MNESIA_BASE", dir.join("mnesia"))
         .env("RABBITMQ_LOG_BASE", dir.join("log"))

@@ -13,7 +13,7 @@ use crate::model::{Broker, BrokerNode, SafeText};
 pub(super) const QUEUE_COLUMNS: &str = "name,vhost,type,state,durable,exclusive,auto_delete,messages_ready,\
     messages_unacknowledged,consumers,head_message_timestamp,idle_since,message_stats.publish,message_stats.ack,\
     message_stats.deliver_no_ack,message_stats.get_no_ack,message_stats.redeliver,arguments,\
-    effective_policy_definition";
+    effective_policy_definition,members,online";
 /// What is asked of a node.
 pub(super) const NODE_COLUMNS: &str =
     "name,running,mem_used,mem_limit,mem_alarm,disk_free,disk_free_limit,disk_free_alarm,partitions";
@@ -49,6 +49,10 @@ pub(super) struct QueueRow {
     // An empty table is written as a list by some versions.
     pub(super) arguments: Value,
     pub(super) effective_policy_definition: Value,
+    /// Nodes that keep a copy of it, where it is one that is kept by several.
+    pub(super) members: Vec<String>,
+    /// Those of them that answer.
+    pub(super) online: Vec<String>,
 }
 
 /// Messages counted since the node started. What never happened is left out.
@@ -80,6 +84,13 @@ impl QueueRow {
             "minority" => Some("without a majority of its members"),
             "crashed" => Some("crashed"),
             "stopped" => Some("stopped: its virtual host is down there"),
+            // While half of them is gone its state may still be told as running.
+            _ if self.kind == "quorum"
+                && !self.members.is_empty()
+                && 2 * self.online.len() <= self.members.len() =>
+            {
+                Some("without a majority of its members")
+            }
             _ => None,
         }
     }
@@ -134,9 +145,10 @@ struct BindingRow {
     destination_type: String,
 }
 
-/// Reads JSON; the error says what is wrong with it.
+/// Reads JSON; the error says what is wrong with it. A field may stand there twice, as `online` does in 3.10.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_str(text)
+    serde_json::from_str::<Value>(text)
+        .and_then(serde_json::from_value)
         .map_err(|error| format!("is it RabbitMQ's management? its answer is none: {error}"))
 }
 
@@ -194,6 +206,14 @@ mod tests {
         assert_eq!(row.signs(false).dead_exchange.as_deref(), Some("own"), "an argument wins over a policy");
         assert_eq!(row.head_made(), Some(1_795_267_219_123_000));
         assert!(row.unusable().is_some());
+        let members = |online: &str| {
+            let text = format!(
+                r#"{{"type":"quorum","state":"running","members":["a","b"],"online":[],"online":[{online}]}}"#
+            );
+            read::<QueueRow>(&text).expect("a row").unusable()
+        };
+        assert_eq!(members(r#""a""#), Some("without a majority of its members"));
+        assert_eq!(members(r#""a","b""#), None);
         assert!(read::<QueueRow>("<html>").unwrap_err().contains("is it RabbitMQ's management?"));
     }
 }
