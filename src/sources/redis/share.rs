@@ -22,6 +22,8 @@ const MOST: usize = 12;
 const PARTS: usize = 16;
 const PART: f64 = 0.02;
 const WHOLE: f64 = 0.9;
+/// Batches from which their own differences count.
+const ENOUGH: usize = 5;
 /// Standard deviations within which an estimate lies 19 times of 20.
 pub(super) const SURE: f64 = 1.96;
 
@@ -102,13 +104,22 @@ impl Shares {
             self.batches.pop_front();
         }
         self.batches.push_back(batch);
+        // Once round is enough: a key that is counted twice would make the estimate look surer than it is.
+        let mut seen: u64 = self.batches.iter().map(|batch| batch.keys).sum();
+        while let Some(first) = self.batches.front().map(|batch| batch.keys)
+            && self.batches.len() > 1
+            && seen - first >= total
+        {
+            seen -= first;
+            self.batches.pop_front();
+        }
         let batches = &self.batches;
         self.followed.retain(|prefix| batches.iter().any(|batch| batch.groups.contains_key(prefix)));
     }
 
     /// How many keys a configured namespace has, in their order; `None` before the first batch.
     pub(super) fn of_namespace(&self, at: usize) -> Option<Estimate> {
-        self.estimate(self.batches.iter().filter_map(|batch| batch.matches.get(at)).sum())
+        self.estimate(|batch| batch.matches.get(at).copied().unwrap_or(0))
     }
 
     /// Prefixes that no configured namespace covers, greatest first; an empty one stands for the keys
@@ -122,11 +133,16 @@ impl Shares {
         for (prefix, count) in groups.iter().filter(|(prefix, _)| parts(prefix) == 1) {
             self.tell(prefix, *count, &groups, &mut told);
         }
-        let bare = self.batches.iter().map(|batch| batch.bare).sum();
-        told.push((Vec::new(), bare));
+        let of = |prefix: &[u8]| {
+            self.estimate(|batch| match prefix {
+                [] => batch.bare,
+                prefix => batch.groups.get(prefix).copied().unwrap_or(0),
+            })
+        };
+        told.push(Vec::new());
         let mut told: Vec<_> = told
             .into_iter()
-            .filter_map(|(prefix, count)| Some((prefix, self.estimate(count)?)))
+            .filter_map(|prefix| of(&prefix).map(|estimate| (prefix, estimate)))
             .filter(|(_, it)| it.share >= TOLD)
             .collect();
         told.sort_by(|a, b| b.1.share.total_cmp(&a.1.share));
@@ -135,7 +151,7 @@ impl Shares {
     }
 
     /// A prefix, or its parts where they tell more.
-    fn tell(&self, prefix: &[u8], count: u64, groups: &BTreeMap<&[u8], u64>, told: &mut Vec<(Vec<u8>, u64)>) {
+    fn tell(&self, prefix: &[u8], count: u64, groups: &BTreeMap<&[u8], u64>, told: &mut Vec<Vec<u8>>) {
         if self.namespaces.iter().any(|it| prefix.starts_with(it.prefix.as_bytes())) {
             return;
         }
@@ -151,22 +167,37 @@ impl Shares {
                 self.tell(child, **part, groups, told);
             }
         } else {
-            told.push((prefix.to_vec(), count));
+            told.push(prefix.to_vec());
         }
     }
 
-    fn estimate(&self, matched: u64) -> Option<Estimate> {
-        let sampled: u64 = self.batches.iter().map(|batch| batch.keys).sum();
-        if sampled == 0 {
+    fn estimate(&self, of: impl Fn(&Batch) -> u64) -> Option<Estimate> {
+        let each: Vec<_> = self.batches.iter().map(|batch| (of(batch) as f64, batch.keys as f64)).collect();
+        let (matched, seen) = each.iter().fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        if seen == 0.0 {
             return None;
         }
         let total = self.batches.back().map_or(0, |batch| batch.total) as f64;
-        let (seen, share) = (sampled as f64, matched as f64 / sampled as f64);
+        let share = matched / seen;
         let left = if total > 1.0 { ((total - seen).max(0.0) / (total - 1.0)).sqrt() } else { 0.0 };
         // None seen among n: fewer than 3/n of them, 19 times of 20.
-        let off = if matched == 0 { 3.0 / seen } else { SURE * (share * (1.0 - share) / seen).sqrt() };
+        let off = if matched == 0.0 { 3.0 / seen } else { SURE * deviation(&each, share, seen) };
+        let sampled = self.batches.iter().map(|batch| batch.keys).sum();
         Some(Estimate { share, sampled, keys: share * total, off: off.min(1.0) * left * total })
     }
+}
+
+/// The standard deviation of a share: as of keys drawn one by one, or as the batches themselves differ, should
+/// that be more. A batch is a stretch of the hash table; keys in it could have something in common.
+fn deviation(each: &[(f64, f64)], share: f64, seen: f64) -> f64 {
+    let alone = (share * (1.0 - share) / seen).sqrt();
+    let batches = each.len() as f64;
+    // A few batches tell nothing of how they differ.
+    if each.len() < ENOUGH {
+        return alone;
+    }
+    let spread: f64 = each.iter().map(|(matched, keys)| (matched - share * keys).powi(2)).sum();
+    alone.max((spread * batches / (batches - 1.0)).sqrt() / seen)
 }
 
 /// A name without any part.
@@ -224,5 +255,59 @@ mod tests {
         shares.add(500, keys().iter().map(String::as_bytes));
         shares.add(200, (0..200).map(|_| &b"cache:user:1"[..]));
         assert_eq!(found(&shares), [("cache:user:".to_owned(), 200.0)]);
+    }
+
+    /// Numbers that look like chance and are the same every time.
+    struct Dice(u64);
+
+    impl Dice {
+        fn roll(&mut self, sides: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) % sides
+        }
+    }
+
+    /// Of 200 keyspaces, in how many the truth lies within what is told. Keys of the namespace stand in the
+    /// hash table in clumps of so many.
+    fn holds(clump: u64, batches: usize) -> usize {
+        const TOTAL: u64 = 8_000;
+        let mut dice = Dice(7);
+        let page = Namespace::parse("page", "page:", false).expect("legal");
+        let holds = (0..200).filter(|_| {
+            let table: Vec<bool> = (0..TOTAL / clump)
+                .flat_map(|_| {
+                    let mine = dice.roll(10) < 3;
+                    std::iter::repeat_n(mine, usize::try_from(clump).unwrap_or(1))
+                })
+                .collect();
+            let truth = table.iter().filter(|mine| **mine).count() as f64;
+            let mut shares = Shares::new(vec![page.clone()]);
+            for batch in table.chunks(100).take(batches) {
+                shares.add(TOTAL, batch.iter().map(|mine| if *mine { &b"page:1"[..] } else { &b"x"[..] }));
+            }
+            let it = shares.of_namespace(0).expect("sampled");
+            (it.keys - truth).abs() <= it.off
+        });
+        holds.count()
+    }
+
+    #[test]
+    fn an_estimate_holds_as_often_as_it_says_even_where_keys_stand_in_clumps() {
+        for (clump, batches) in [(1, 4), (1, 20), (5, 20), (20, 24)] {
+            let holds = holds(clump, batches);
+            assert!(holds >= 186, "{holds} of 200 with clumps of {clump} in {batches} batches");
+        }
+    }
+
+    #[test]
+    fn a_keyspace_seen_twice_is_known_and_no_key_counts_twice() {
+        let page = Namespace::parse("page", "cache:page:", false).expect("legal");
+        let mut shares = Shares::new(vec![page]);
+        let keys = keys();
+        for batch in keys.chunks(125).cycle().take(11) {
+            shares.add(500, batch.iter().map(String::as_bytes));
+        }
+        let it = shares.of_namespace(0).expect("sampled");
+        assert_eq!((it.sampled, it.keys, it.off), (500, 300.0, 0.0));
     }
 }
