@@ -70,7 +70,9 @@ impl Pane {
                 &[Tab::Locks, Tab::Sessions, Tab::Connections, Tab::Statements, Tab::Upkeep, Tab::Pools]
             }
             Self::Cpu | Self::Memory => &[Tab::Hosts, Tab::Programs, Tab::Filesystems, Tab::AcceptQueues],
-            Self::Cache => &[Tab::Caches, Tab::Namespaces, Tab::SlowCommands, Tab::CommandShares],
+            Self::Cache => {
+                &[Tab::Caches, Tab::Namespaces, Tab::LargeKeys, Tab::SlowCommands, Tab::CommandShares]
+            }
             Self::Queues => &[Tab::Queues],
             Self::Events => &[Tab::Events, Tab::Findings, Tab::Targets],
         }
@@ -108,6 +110,8 @@ pub enum Tab {
     Caches,
     /// Configured namespaces.
     Namespaces,
+    /// The largest keys met.
+    LargeKeys,
     /// The slow log.
     SlowCommands,
     /// Time by command.
@@ -140,6 +144,7 @@ impl Tab {
             Self::Filesystems => "Disks",
             Self::Caches => "Caches",
             Self::Namespaces => "Namespaces",
+            Self::LargeKeys => "Big keys",
             Self::SlowCommands => "Slow log",
             Self::CommandShares => "Commands",
             Self::Queues => "Worker queues",

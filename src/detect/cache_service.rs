@@ -1,17 +1,14 @@
-//! What a cache owes besides room and speed: connections for everybody, replicas in step, saving that works.
-//! The rule `cache_clients` is measured in shares of the connections it takes.
+//! What a cache owes besides room and speed: replicas in step, saving that works.
 
 use std::time::Duration;
 
 use super::{Assessment, View};
-use crate::model::words::{bytes, count, many, span};
+use crate::model::words::{bytes, many, span};
 use crate::model::{CacheReplica, CacheSample, Remedy, ReplicaLink, Resource, Severity, TargetId};
 use crate::store::CacheRates;
 
 /// A replica that is so many bytes behind has fallen behind.
 const BEHIND: u64 = 64 * 1024 * 1024;
-/// New connections a second, and their share of the commands, from which somebody connects for each request.
-const CHURN: (f64, f64) = (50.0, 0.05);
 /// A link that is down for so many seconds is not down by a restart.
 const LONG: u64 = 60;
 
@@ -22,7 +19,6 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
         .flat_map(|(target, sample)| {
             let (id, window) = (&target.info.id, target.cache_window());
             [
-                clients(view, id, sample, window),
                 saving(id, sample, window),
                 sample.replica_link.as_ref().map(|link| link_up(id, link)),
                 replicas(id, sample),
@@ -34,42 +30,6 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
 
 fn new(rule: &'static str, id: &TargetId) -> Assessment {
     Assessment::new(rule, Resource::CacheService, id.clone())
-}
-
-/// Connections in use, turned away, and made for a single request.
-fn clients(
-    view: &View<'_>,
-    id: &TargetId,
-    sample: &CacheSample,
-    window: Option<&CacheRates>,
-) -> Option<Assessment> {
-    let most = sample.max_clients.filter(|most| *most > 0)?;
-    let used = sample.clients as f64 / most as f64;
-    let rejected = window.and_then(|window| window.rejected).filter(|rejected| *rejected > 0);
-    let it = new("cache_clients", id)
-        .measured(used, view.limits(Resource::CacheService, id))
-        .used(Some(used), None, rejected)
-        .hold(Duration::from_secs(2));
-    let held = format!("{} of {} connections in use", count(sample.clients), count(most));
-    if let Some(rejected) = rejected {
-        let says = format!("{held}, {} turned away in the last seconds", count(rejected));
-        return Some(it.at_least(Severity::Critical).says(says).remedy(Remedy::advice(
-            "end idle clients (CLIENT LIST names them by idle) or raise maxclients",
-        )));
-    }
-    let rates = window.and_then(|window| window.connections.zip(window.commands));
-    if let Some((made, commands)) = rates
-        && made >= CHURN.0
-        && made >= commands * CHURN.1
-    {
-        let says = format!(
-            "{made:.0} new connections/s for {commands:.0} commands/s: somebody connects for each request"
-        );
-        return Some(it.at_least(Severity::Warning).hold(Duration::from_secs(10)).says(says).remedy(
-            Remedy::advice("keep connections open in the application: a pool, or persistent connections"),
-        ));
-    }
-    Some(it.says(held))
 }
 
 /// Saving that fails, and the writes that the server refuses for it.

@@ -5,10 +5,12 @@ mod advice;
 mod assessment;
 mod behind;
 pub mod blocking;
+mod cache_clients;
 mod cache_hits;
 mod cache_latency;
 mod cache_memory;
 mod cache_service;
+mod cache_waste;
 mod cause;
 mod cluster;
 mod connections;
@@ -61,6 +63,8 @@ pub const DETECTORS: &[Detector] = &[
     vacuum::holders,
     cache_memory::detect,
     cache_latency::detect,
+    cache_clients::detect,
+    cache_waste::detect,
     cluster::detect,
     sentinel::detect,
     cache_service::detect,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Missing, SafeText, Timestamp};
+use super::{CacheClients, Missing, SafeText, Timestamp};
 
 /// Kinds of target that answer for a cache.
 pub const CACHE_KINDS: &[&str] = &["redis", "memcached"];
@@ -33,6 +33,18 @@ pub struct CacheSample {
     pub fragmentation_ratio: Option<f64>,
     /// Bytes lost to fragmentation.
     pub fragmentation_bytes: Option<i64>,
+    /// Of those, what the allocator cannot give back: pages that are partly in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocator_gaps: Option<i64>,
+    /// Bytes the allocator keeps for later and would give back if asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocator_kept: Option<i64>,
+    /// Whether the server is moving values together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub defragments: Option<bool>,
+    /// Bytes that connections take, waiting answers included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_memory: Option<u64>,
     /// Keys in all databases.
     pub keys: u64,
     /// Of those, keys with an expiry.
@@ -51,6 +63,9 @@ pub struct CacheSample {
     pub clients: u64,
     /// Connections the server takes at most.
     pub max_clients: Option<u64>,
+    /// Who is connected; `None` while nothing makes it worth a look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_list: Option<CacheClients>,
     /// Clients in a blocking call (workers are meant to be).
     pub blocked_clients: u64,
     /// Connections refused because of the limit.
@@ -91,6 +106,11 @@ pub struct CacheSample {
     /// The largest keys met by chance, largest first: there may be larger ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub largest: Vec<LargeKey>,
+    /// Keys whose size was asked to find them, since the first look at this server.
+    pub sized: u64,
+    /// How large keys are by type, where the server counts them itself (Redis from 8 on).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub key_sizes: Vec<KeySizes>,
     /// Saving to disk.
     pub persistence: Option<Persistence>,
     /// On a replica, its link to the master.
@@ -207,7 +227,7 @@ pub struct Lifetimes {
 }
 
 /// A key that takes much memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LargeKey {
     /// Its name, cut short.
@@ -216,6 +236,25 @@ pub struct LargeKey {
     pub kind: SafeText,
     /// Bytes, as the server estimates from a few of its elements.
     pub bytes: u64,
+    /// Seconds it has to live; `None` for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<f64>,
+}
+
+/// Keys of one type by size, as the server counts them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeySizes {
+    /// `string`, `hash`, as the server names it.
+    pub kind: SafeText,
+    /// Keys of it.
+    pub keys: u64,
+    /// The largest has at least so many bytes (a string) or elements (any other).
+    pub most: u64,
+    /// Keys of at least `limit`.
+    pub large: u64,
+    /// What counts as large: bytes of a string, elements of any other.
+    pub limit: u64,
 }
 
 /// Saving to disk, as the server tells.

@@ -4,6 +4,7 @@
 mod app_server;
 mod broker;
 mod cache;
+mod cache_clients;
 mod clearing;
 mod database;
 mod doctor;
@@ -35,9 +36,10 @@ pub mod words;
 pub use app_server::{APP_KINDS, AppSample, AppSocket, AppWorker};
 pub use broker::{Broker, BrokerNode};
 pub use cache::{
-    CACHE_KINDS, CacheReplica, CacheSample, ClusterSample, CommandStat, KeyType, LargeKey, Lifetimes,
-    NamespaceSample, Persistence, ReplicaLink, SentinelSample, ShardSample, SlowCommand,
+    CACHE_KINDS, CacheReplica, CacheSample, ClusterSample, CommandStat, KeySizes, KeyType, LargeKey,
+    Lifetimes, NamespaceSample, Persistence, ReplicaLink, SentinelSample, ShardSample, SlowCommand,
 };
+pub use cache_clients::{CacheClientGroup, CacheClients, ClientRole, FreshClients, HeavyClient};
 pub use clearing::{Clearing, Pace, Way};
 pub use database::{
     Backend, BackendState, DatabaseSample, DatabaseTotals, PreparedTransaction, Replica, Wait,

@@ -60,6 +60,7 @@ mod redis;
 mod redis_behind;
 mod redis_clear;
 mod redis_clear_ways;
+mod redis_clients;
 mod redis_cluster;
 mod redis_detect;
 mod redis_keyspace;

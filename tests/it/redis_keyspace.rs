@@ -1,5 +1,6 @@
 //! What a real keyspace holds, learnt from samples: never walked, never counted among the server's own figures.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stderr, reason = "figures for eyes")]
 
 use redis::aio::MultiplexedConnection;
 use warroom::lab;
@@ -101,6 +102,7 @@ async fn a_large_key_is_met_and_forgotten_when_it_is_gone() {
         run(&mut other, &["HSET", "cache:a:index", &format!("field {n}"), "some value"]).await;
     }
     let mut source = source(&spec("redis", &server.url(0)));
+    assert_eq!(cache(&mut source).await.key_sizes, [], "this server does not count them");
     let largest = |sample: &CacheSample| sample.largest.first().cloned();
     let is_it = |it: Option<LargeKey>| it.is_some_and(|it| it.key.as_str() == "cache:a:index");
     let mut sample = cache(&mut source).await;
@@ -121,4 +123,74 @@ async fn a_large_key_is_met_and_forgotten_when_it_is_gone() {
         sample = cache(&mut source).await;
     }
     assert!(!is_it(largest(&sample)), "{:?}", sample.largest);
+}
+
+/// A large key among so many that the sample would hardly ever meet it.
+async fn hide(other: &mut MultiplexedConnection) {
+    for part in 0..10 {
+        run(other, &["DEBUG", "POPULATE", "3000", &format!("cache:{part}"), "20"]).await;
+    }
+    for first in (0..20_000).step_by(1_000) {
+        let mut pipeline = redis::pipe();
+        for n in first..first + 1_000 {
+            pipeline.cmd("HSET").arg("cache:\u{1b}[2Jhash").arg(n).arg("x").ignore();
+        }
+        pipeline.query_async::<()>(other).await.unwrap();
+    }
+    run(other, &["SET", "cache:blob", &"x".repeat(2 << 20), "EX", "5000"]).await;
+}
+
+fn has_both(sample: &CacheSample) -> bool {
+    let names: Vec<_> = sample.largest.iter().map(|it| it.key.as_str().to_owned()).collect();
+    names.iter().any(|it| it == "cache:blob") && names.iter().any(|it| it.ends_with("hash"))
+}
+
+#[tokio::test]
+async fn a_large_key_is_found_within_a_bounded_number_of_polls_wherever_it_is() {
+    let sorts = super::redis_versions::Sort::all();
+    for sort in sorts.iter().filter(|sort| sort.counts_sizes() || sort.is("valkey 9")) {
+        let server = sort.start(&["--enable-debug-command", "yes"]);
+        let mut other = client(&server.url(0)).await;
+        hide(&mut other).await;
+        let mut source = source(&spec("redis", &server.url(0)));
+        let mut polls = 0;
+        let mut sample = cache(&mut source).await;
+        // Where the server counts them, a thousand names a poll are walked over; else a hundred.
+        let most = if sort.counts_sizes() { 140 } else { 400 };
+        while !has_both(&sample) {
+            polls += 1;
+            assert!(polls <= most, "{}: {:?} {:?}", sort.product, sample.largest, sample.key_sizes);
+            sample = cache(&mut source).await;
+        }
+        let blob = sample.largest.iter().find(|it| it.key.as_str() == "cache:blob").unwrap();
+        assert!(
+            blob.bytes >= 2 << 20 && blob.ttl.is_some_and(|ttl| (1.0..=5_000.0).contains(&ttl)),
+            "{blob:?}"
+        );
+        assert!(sample.largest.iter().all(|it| !it.key.as_str().contains('\u{1b}')));
+        assert!(sample.sized > 0);
+        if sort.counts_sizes() {
+            let of =
+                |kind: &str| sample.key_sizes.iter().find(|it| it.kind.as_str() == kind).unwrap().clone();
+            assert_eq!((of("string").large, of("string").most, of("hash").large), (1, 2 << 20, 1));
+        }
+        // What it costs the server, a poll.
+        run(&mut other, &["CONFIG", "RESETSTAT"]).await;
+        for _ in 0..50 {
+            sample = cache(&mut source).await;
+        }
+        let spent = |names: &[&str]| {
+            let of = sample.command_stats.iter().filter(|it| names.contains(&it.name.as_str()));
+            of.fold((0, 0), |sum, it| (sum.0 + it.calls, sum.1 + it.micros))
+        };
+        let (calls, micros) = spent(&["memory|usage", "memory", "type", "pttl", "scan"]);
+        eprintln!(
+            "{}: found after {polls} polls; {} calls, {} us a poll to look into keys",
+            sort.product,
+            calls / 50,
+            micros / 50
+        );
+        assert!(calls / 50 <= 150, "{calls}");
+        assert_eq!((sample.hits, sample.misses), (0, 0), "{}: it leaves no trace", sort.product);
+    }
 }

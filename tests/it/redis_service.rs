@@ -12,7 +12,11 @@ use super::redis::{cache, client, run, source, spec};
 use super::redis_detect::{found, judged};
 
 /// Polls until the sample is as wanted.
-async fn until(source: &mut Box<dyn Source>, what: &str, so: impl Fn(&CacheSample) -> bool) -> CacheSample {
+pub(crate) async fn until(
+    source: &mut Box<dyn Source>,
+    what: &str,
+    so: impl Fn(&CacheSample) -> bool,
+) -> CacheSample {
     let began = Instant::now();
     loop {
         let sample = cache(source).await;
@@ -102,6 +106,9 @@ async fn clients_that_are_turned_away_or_connect_for_each_request_are_told() {
         told.says.starts_with("4 of 4 connections in use") && told.says.contains("turned away"),
         "{told:?}"
     );
+    let named = until(&mut source, "who holds them", |it| it.client_list.is_some()).await;
+    let told = finding(&before, &named, "cache_clients").unwrap();
+    assert!(told.says.ends_with(": 127.0.0.1 holds 3"), "{}", told.says);
 
     drop(held);
     let (mut one, mut more) = (before.clone(), before);

@@ -20,16 +20,16 @@ use super::redis::{client, kind, poll, run, source};
 use super::redis_clear::{act, fill, intent, plan, size, target};
 
 /// One of the servers: its name and version as the sample tells them, and its program.
-struct Sort {
-    product: String,
+pub(crate) struct Sort {
+    pub(crate) product: String,
     program: PathBuf,
 }
 
 impl Sort {
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let told = std::env::var("WARROOM_TEST_REDIS").expect("set by scripts/test");
         let all: Vec<_> = std::env::split_paths(&told).map(|it| Self::of(&it)).collect();
-        assert!(all.len() >= 5, "{told} are too few");
+        assert!(all.len() >= 7, "{told} are too few");
         all
     }
 
@@ -41,11 +41,16 @@ impl Sort {
         Self { product, program: folder.join("server") }
     }
 
-    fn is(&self, product: &str) -> bool {
+    /// Whether it counts its keys by their size.
+    pub(crate) fn counts_sizes(&self) -> bool {
+        self.is("redis 8")
+    }
+
+    pub(crate) fn is(&self, product: &str) -> bool {
         self.product.starts_with(product)
     }
 
-    fn start(&self, args: &[&str]) -> Redis {
+    pub(crate) fn start(&self, args: &[&str]) -> Redis {
         lab::redis::start_program(&self.program, args).unwrap()
     }
 }

@@ -187,6 +187,61 @@ pub(in crate::app) fn as_config(prefix: &str) -> String {
     format!("[[target.namespace]] with a name and prefix = {prefix:?}")
 }
 
+const LARGE: &[Column] = &[
+    col("MEMORY", 8, true, 0),
+    col("TYPE", 7, false, 0),
+    col("TTL", 7, true, 1),
+    col("ON", 14, false, 1),
+    col("KEY", 0, false, 0),
+];
+
+pub(super) fn large_keys(app: &App) -> Draft {
+    let mut draft =
+        Draft { columns: LARGE, empty: "no key was sized yet", ordered: true, ..Draft::default() };
+    let mut said = Vec::new();
+    for (target, sample) in app.shown().store.caches(app.moment()) {
+        let id = &target.info.id;
+        for it in &sample.largest {
+            draft.rows.push(row(
+                RowKey::Named(id.clone(), it.key.to_string()),
+                Severity::Ok,
+                vec![
+                    Cell::Bytes(it.bytes as f64),
+                    Cell::Text(it.kind.clone()),
+                    it.ttl.map_or_else(|| Cell::text("never"), Cell::Seconds),
+                    Cell::text(id.as_str()),
+                    Cell::Text(it.key.clone()),
+                ],
+            ));
+        }
+        if sample.sized > 0 {
+            let sized = sample.sized.min(sample.keys);
+            said.push(format!(
+                "{id}: {} of {} keys sized{}",
+                count(sized),
+                count(sample.keys),
+                counted(sample)
+            ));
+        }
+    }
+    draft.rows.sort_by(|a, b| match (a.cells.first(), b.cells.first()) {
+        (Some(Cell::Bytes(a)), Some(Cell::Bytes(b))) => b.total_cmp(a),
+        _ => std::cmp::Ordering::Equal,
+    });
+    draft.summary = said.join("   ");
+    draft
+}
+
+/// What the server itself counts of large keys, which may not all have been met yet.
+fn counted(sample: &CacheSample) -> String {
+    let kinds = sample.key_sizes.iter().filter(|it| it.large > 0).map(|it| match it.kind.as_str() {
+        "string" => format!("{} strings of {} or more", count(it.large), bytes(it.limit as f64)),
+        kind => format!("{} {kind}s of {} elements or more", count(it.large), count(it.limit)),
+    });
+    let kinds: Vec<_> = kinds.collect();
+    if kinds.is_empty() { String::new() } else { format!("; it counts {}", kinds.join(", ")) }
+}
+
 const SLOW: &[Column] = &[
     col("AT", 8, false, 0),
     col("TOOK", 7, true, 0),

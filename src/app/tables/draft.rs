@@ -106,6 +106,7 @@ pub(super) fn draft(app: &App, tab: Tab) -> Draft {
         Tab::Filesystems => host::filesystems(app),
         Tab::Caches => cache::caches(app),
         Tab::Namespaces => cache::namespaces(app),
+        Tab::LargeKeys => cache::large_keys(app),
         Tab::SlowCommands => cache::slow_commands(app),
         Tab::CommandShares => cache::command_shares(app),
         Tab::Queues => queues::queues(app),

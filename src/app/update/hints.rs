@@ -45,9 +45,10 @@ pub fn hints(app: &App) -> Vec<Hint> {
             C::Copy,
             C::Palette,
         ],
-        Place::Zoom(_, Tab::Caches | Tab::Namespaces | Tab::SlowCommands | Tab::CommandShares) => {
-            &[C::Clear, C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::Palette]
-        }
+        Place::Zoom(
+            _,
+            Tab::Caches | Tab::Namespaces | Tab::LargeKeys | Tab::SlowCommands | Tab::CommandShares,
+        ) => &[C::Clear, C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::Palette],
         Place::Zoom(_, Tab::Statements) => {
             &[C::Explain, C::Drill, C::Filter, C::Sort, C::Back, C::Help, C::Fix, C::Palette]
         }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::model::{
-    CacheReplica, CacheSample, ClusterSample, CommandStat, Persistence, ReplicaLink, SafeText, Timestamp,
+    CacheReplica, CacheSample, ClusterSample, CommandStat, KeySizes, Persistence, ReplicaLink, SafeText,
+    Timestamp,
 };
 
 /// INFO as fields; the lines of all sections share one space of names.
@@ -88,6 +89,36 @@ impl<'a> Info<'a> {
         sum
     }
 
+    /// How large the keys of a database are, by type, where the server counts them: Redis from 8 on.
+    /// `db0_distrib_hashes_items:8=12,64K=1`: a bin is named by the least that is in it.
+    pub(super) fn key_sizes(&self, database: i64) -> Vec<KeySizes> {
+        const TYPES: [(&str, &str, u64); 5] = [
+            ("strings_sizes", "string", 1 << 20),
+            ("lists_items", "list", 1 << 14),
+            ("sets_items", "set", 1 << 14),
+            ("zsets_items", "zset", 1 << 14),
+            ("hashes_items", "hash", 1 << 14),
+        ];
+        let of = |(field, kind, limit): (&str, &str, u64)| {
+            let text = self.text(&format!("db{database}_distrib_{field}"))?;
+            let bins = text.split(',').filter_map(|bin| {
+                let (least, keys) = bin.split_once('=')?;
+                // One counter was seen to run below zero.
+                let keys = keys.parse().ok().filter(|keys| (1..u64::MAX / 2).contains(keys))?;
+                Some((binary(least)?, keys))
+            });
+            let bins: Vec<(u64, u64)> = bins.collect();
+            Some(KeySizes {
+                kind: SafeText::new(kind),
+                keys: bins.iter().map(|bin| bin.1).sum(),
+                most: bins.iter().map(|bin| bin.0).max()?,
+                large: bins.iter().filter(|bin| bin.0 >= limit).map(|bin| bin.1).sum(),
+                limit,
+            })
+        };
+        TYPES.into_iter().filter_map(of).collect()
+    }
+
     fn command_stats(&self) -> Vec<CommandStat> {
         let mut stats: Vec<_> = self
             .order
@@ -126,6 +157,11 @@ impl<'a> Info<'a> {
             Some(value) => part(value, "count"),
             None => self.errors_told.then_some(0),
         }
+    }
+
+    fn client_memory(&self) -> Option<u64> {
+        let replicas: u64 = self.number("mem_clients_slaves").unwrap_or(0);
+        Some(self.number::<u64>("mem_clients_normal")?.saturating_add(replicas))
     }
 
     fn persistence(&self) -> Option<Persistence> {
@@ -182,6 +218,10 @@ impl<'a> Info<'a> {
             eviction_policy: SafeText::new(self.text("maxmemory_policy").unwrap_or_default()),
             fragmentation_ratio: self.number("mem_fragmentation_ratio"),
             fragmentation_bytes: self.number("mem_fragmentation_bytes"),
+            allocator_gaps: self.number("allocator_frag_bytes"),
+            allocator_kept: self.number("allocator_rss_bytes"),
+            defragments: self.number::<u64>("active_defrag_running").map(|effort| effort > 0),
+            client_memory: self.client_memory(),
             keys,
             expiring_keys,
             evicted: counter("evicted_keys"),
@@ -220,6 +260,20 @@ fn part<T: std::str::FromStr>(value: &str, name: &str) -> Option<T> {
     value.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
+/// `512`, `64K`, `1M`, `2G`.
+fn binary(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_shl(shift)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,6 +307,19 @@ mod tests {
         let info = Info::parse("db0:keys=10,expires=4,avg_ttl=0\r\ndb12:keys=5,expires=0\r\ndbsize:9\r\n");
         assert_eq!(info.keys(None), (15, 4));
         assert_eq!(info.keys(Some(12)), (5, 0));
+    }
+
+    #[test]
+    fn keys_are_counted_by_size_and_a_counter_below_zero_is_none() {
+        let info = Info::parse(
+            "db0_distrib_strings_sizes:0=18446744073709551615,64=20000,1M=2\r\ndb0_distrib_hashes_items:8=3,64K=1\r\ndb1_distrib_sets_items:2=9\r\n",
+        );
+        let told: Vec<_> = info
+            .key_sizes(0)
+            .into_iter()
+            .map(|it| (it.kind.to_string(), it.keys, it.most, it.large))
+            .collect();
+        assert_eq!(told, [("string".into(), 20_002, 1 << 20, 2), ("hash".into(), 4, 1 << 16, 1)]);
     }
 
     proptest! {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use redis::{Pipeline, Value};
 
 use super::super::resp;
+use super::large;
 use super::share::SURE;
-use crate::model::{KeyType, LargeKey, Lifetimes, NamespaceSample, SafeText};
+use crate::model::{KeyType, Lifetimes, NamespaceSample, SafeText};
 
 /// Keys looked into by one poll: some hundred microseconds of the server's time.
 const FEW: usize = 10;
@@ -14,22 +15,17 @@ const FEW: usize = 10;
 pub(super) const QUESTIONS: usize = 3;
 /// Keys remembered.
 const KEPT: usize = 1_000;
-/// Elements of a value that its size is estimated from.
-const ELEMENTS: u32 = 5;
-/// Large keys told of.
-const LARGE: usize = 5;
 /// Keys a mean size needs for its error to be told.
 const ENOUGH: usize = 5;
-/// Characters shown of a key.
-const SHOWN: usize = 80;
 
 /// One key that was looked into.
-struct Look {
+#[derive(Clone)]
+pub(super) struct Look {
     key: Vec<u8>,
-    kind: SafeText,
+    pub(super) kind: SafeText,
     /// Seconds it has to live; `None` for ever.
-    ttl: Option<f64>,
-    bytes: u64,
+    pub(super) ttl: Option<f64>,
+    pub(super) bytes: u64,
 }
 
 /// The keys looked into lately.
@@ -37,9 +33,6 @@ struct Look {
 pub(super) struct Inside {
     wanted: VecDeque<Vec<u8>>,
     looks: VecDeque<Look>,
-    /// Largest first.
-    large: Vec<Look>,
-    turn: usize,
     /// Lookups of ours that the server counts among its hits and misses.
     own: (u64, u64),
 }
@@ -54,44 +47,45 @@ impl Inside {
         self.wanted = keys.collect();
     }
 
-    /// The keys of this poll; one of the large ones among them, for it may be gone.
+    /// The keys of this poll.
     pub(super) fn next(&mut self) -> Vec<Vec<u8>> {
-        let mut names: Vec<_> = self.wanted.drain(..self.wanted.len().min(FEW)).collect();
-        self.turn += 1;
-        names.extend(self.large.get(self.turn % LARGE).map(|it| it.key.clone()));
-        names
+        self.wanted.drain(..self.wanted.len().min(FEW)).collect()
     }
 
     /// The questions about a key. None of them counts as a use of it.
     pub(super) fn ask(pipeline: &mut Pipeline, key: &[u8]) {
         pipeline.cmd("TYPE").arg(key);
         pipeline.cmd("PTTL").arg(key);
-        pipeline.cmd("MEMORY").arg("USAGE").arg(key).arg("SAMPLES").arg(ELEMENTS);
+        large::size(pipeline, key);
     }
 
-    /// The answers about a key; the first refusal, if there is one.
-    pub(super) fn take(&mut self, key: &[u8], answers: &[Value]) -> Option<(String, String)> {
+    /// The answers about a key: what it is like, `None` when it is gone, or the first refusal. A key of the
+    /// sample is remembered as one of it.
+    pub(super) fn take(
+        &mut self,
+        key: &[u8],
+        answers: &[Value],
+        is_sampled: bool,
+    ) -> Result<Option<Look>, (String, String)> {
         if let Some(refusal) = answers.iter().find_map(resp::refusal) {
-            return Some(refusal);
+            return Err(refusal);
         }
-        let [kind, ttl, bytes] = answers else { return None };
-        self.large.retain(|it| it.key != key);
+        let [kind, ttl, bytes] = answers else { return Ok(None) };
         let (kind, ttl) = (resp::text(kind).unwrap_or_default(), resp::whole(ttl).unwrap_or(-2));
         // Gone in between, by itself or otherwise.
         let gone = [kind == "none", ttl == -2].into_iter().filter(|gone| *gone).count() as u64;
         self.own.0 += 2 - gone;
         self.own.1 += gone;
-        let bytes = resp::count(bytes).filter(|_| gone == 0)?;
+        let Some(bytes) = resp::count(bytes).filter(|_| gone == 0) else { return Ok(None) };
         let ttl = (ttl >= 0).then_some(ttl as f64 / 1e3);
-        let look = || Look { key: key.to_vec(), kind: SafeText::new(&kind), ttl, bytes };
-        self.large.push(look());
-        self.large.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.key.cmp(&b.key)));
-        self.large.truncate(LARGE);
-        self.looks.push_back(look());
-        if self.looks.len() > KEPT {
-            self.looks.pop_front();
+        let look = Look { key: key.to_vec(), kind: SafeText::new(&kind), ttl, bytes };
+        if is_sampled {
+            self.looks.push_back(look.clone());
+            if self.looks.len() > KEPT {
+                self.looks.pop_front();
+            }
         }
-        None
+        Ok(Some(look))
     }
 
     /// Hits and misses that are our own.
@@ -109,7 +103,7 @@ impl Inside {
         let looks: Vec<_> = self.looks.iter().filter(|it| mine(&it.key)).collect();
         sample.looked_into = looks.len() as u64;
         let Some(largest) = looks.iter().max_by_key(|it| it.bytes) else { return };
-        sample.largest = Some(largest.told());
+        sample.largest = Some(large::told(&largest.key, &largest.kind, largest.ttl, largest.bytes));
         let mut types: BTreeMap<&SafeText, u64> = BTreeMap::new();
         for it in &looks {
             *types.entry(&it.kind).or_default() += 1;
@@ -134,22 +128,6 @@ impl Inside {
             sample.bytes_off = Some((mean * keys_off).hypot(of_mean));
         }
     }
-
-    /// The largest keys met.
-    pub(super) fn largest(&self) -> Vec<LargeKey> {
-        self.large.iter().map(Look::told).collect()
-    }
-}
-
-impl Look {
-    fn told(&self) -> LargeKey {
-        let name = String::from_utf8_lossy(&self.key);
-        let mut shown: String = name.chars().take(SHOWN).collect();
-        if shown.len() < name.len() {
-            shown.push('…');
-        }
-        LargeKey { key: SafeText::new(&shown), kind: self.kind.clone(), bytes: self.bytes }
-    }
 }
 
 #[cfg(test)]
@@ -161,22 +139,21 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_is_told_from_its_own_keys_and_one_that_is_gone_is_no_large_key() {
+    fn a_namespace_is_told_from_its_own_keys_of_the_sample() {
         let mut inside = Inside::default();
         for n in 0..8 {
             let key = format!("a:{n}").into_bytes();
-            assert_eq!(inside.take(&key, &answers("string", 60_000 * n, Value::Int(100))), None);
+            assert!(inside.take(&key, &answers("string", 60_000 * n, Value::Int(100)), true).is_ok());
         }
-        assert_eq!(inside.take(b"b:1", &answers("hash", -1, Value::Int(5_000_000))), None);
+        let look = inside.take(b"a:big", &answers("hash", -1, Value::Int(5_000_000)), false);
+        assert_eq!(look.ok().flatten().map(|it| it.bytes), Some(5_000_000));
         let mut sample =
             NamespaceSample { keys: Some(1_000), keys_off: Some(50), ..NamespaceSample::default() };
         inside.tell(&mut sample, |key| key.starts_with(b"a:"));
-        assert_eq!((sample.looked_into, sample.lasting), (8, Some(0.0)));
+        assert_eq!((sample.looked_into, sample.lasting), (8, Some(0.0)), "one that was sought is no sample");
         assert_eq!(sample.ttl, Some(Lifetimes { least: 0.0, middle: 240.0, most: 420.0 }));
         assert_eq!((sample.bytes, sample.bytes_off), (Some(100_000.0), Some(5_000.0)));
-        assert_eq!(inside.largest()[0].key.as_str(), "b:1");
-        assert_eq!(inside.take(b"b:1", &answers("none", -2, Value::Nil)), None);
-        assert_eq!(inside.largest()[0].bytes, 100);
+        assert!(matches!(inside.take(b"b:1", &answers("none", -2, Value::Nil), true), Ok(None)));
         assert_eq!(inside.own(), (18, 2));
     }
 }

@@ -5,8 +5,9 @@ use redis::{Pipeline, Value};
 
 use super::super::resp;
 use super::inside::{Inside, QUESTIONS};
+use super::large::Large;
 use super::share::{Estimate, Shares, is_bare};
-use crate::model::{CacheSample, Namespace, NamespaceSample, SafeText};
+use crate::model::{CacheSample, KeySizes, Namespace, NamespaceSample, SafeText};
 
 /// Every so many polls a batch of names is asked for.
 const EVERY: u64 = 5;
@@ -23,8 +24,9 @@ pub(super) struct Keyspace {
     batches: usize,
     shares: Shares,
     inside: Inside,
-    /// Keys that are looked into by the poll under way.
-    asked: Vec<Vec<u8>>,
+    large: Large,
+    /// Keys that are looked into by the poll under way, and whether they are of the sample.
+    asked: Vec<(Vec<u8>, bool)>,
     /// Hits and misses as the server told them last.
     last: (u64, u64),
 }
@@ -36,6 +38,7 @@ impl Keyspace {
             batches: 0,
             shares: Shares::new(namespaces),
             inside: Inside::default(),
+            large: Large::default(),
             asked: Vec::new(),
             last: (0, 0),
         }
@@ -45,6 +48,7 @@ impl Keyspace {
     pub(super) fn forget(&mut self) {
         self.shares.forget();
         self.inside.forget();
+        self.large = Large::default();
         self.cursor = b"0".to_vec();
         self.last = (0, 0);
     }
@@ -67,6 +71,7 @@ impl Keyspace {
         }
         let keys: Vec<_> = resp::list(keys).iter().filter_map(resp::bytes).collect();
         self.shares.add(total, keys.iter().copied());
+        self.large.line_up(keys.iter().copied());
         let namespaces = self.shares.namespaces();
         let each = namespaces.iter().flat_map(|namespace| {
             keys.iter().filter(|key| key.starts_with(namespace.prefix.as_bytes())).take(OF_EACH)
@@ -81,27 +86,41 @@ impl Keyspace {
         self.inside.want(wanted.into_iter());
     }
 
-    /// Asks what a few keys are like.
+    /// Asks what a few keys are like, and how large many are.
     pub(super) fn ask_inside(&mut self, pipeline: &mut Pipeline) {
-        self.asked = self.inside.next();
-        for key in &self.asked {
+        let sampled = self.inside.next().into_iter().map(|key| (key, true));
+        self.asked = sampled.chain(self.large.next().into_iter().map(|key| (key, false))).collect();
+        for (key, _) in &self.asked {
             Inside::ask(pipeline, key);
         }
+        self.large.ask(pipeline);
     }
 
     /// Takes in what they are like; the first refusal, if there is one.
     pub(super) fn take_inside(&mut self, answers: &[Value]) -> Option<(String, String)> {
         let asked = std::mem::take(&mut self.asked);
+        let (looks, sizes) = answers.split_at(answers.len().min(asked.len() * QUESTIONS));
         let mut refusal = None;
-        for (key, answers) in asked.iter().zip(answers.chunks(QUESTIONS)) {
-            refusal = refusal.or(self.inside.take(key, answers));
+        for ((key, is_sampled), answers) in asked.iter().zip(looks.chunks(QUESTIONS)) {
+            match self.inside.take(key, answers, *is_sampled) {
+                Ok(Some(look)) => self.large.note(key, &look.kind, look.ttl, look.bytes),
+                Ok(None) => self.large.forget(key),
+                Err(why) => refusal = refusal.or(Some(why)),
+            }
         }
-        refusal
+        let refused = self.large.take(sizes);
+        refusal.or(refused)
     }
 
     /// Nothing was answered.
     pub(super) fn drop_asked(&mut self) {
         self.asked.clear();
+        self.large.drop_asked();
+    }
+
+    /// The server counts keys by their size.
+    pub(super) fn search(&mut self, sizes: &[KeySizes]) {
+        self.large.search(sizes);
     }
 
     /// Takes our own lookups out of what the server counts. Called before the answers of this poll are
@@ -117,6 +136,14 @@ impl Keyspace {
         sample.misses = sample.misses.saturating_sub(misses);
     }
 
+    fn tell_inside(&self, told: &mut NamespaceSample, mine: impl Fn(&[u8]) -> bool) {
+        self.inside.tell(told, &mine);
+        let sampled = told.largest.as_ref().map_or(0, |it| it.bytes);
+        if let Some(larger) = self.large.largest(mine).filter(|it| it.bytes > sampled) {
+            told.largest = Some(larger);
+        }
+    }
+
     /// Puts all that is known into the sample.
     pub(super) fn tell(&self, sample: &mut CacheSample) {
         let configured = self.shares.namespaces().iter().enumerate().map(|(at, it)| {
@@ -127,7 +154,7 @@ impl Keyspace {
                 ..NamespaceSample::default()
             };
             estimated(&mut told, self.shares.of_namespace(at));
-            self.inside.tell(&mut told, |key| key.starts_with(it.prefix.as_bytes()));
+            self.tell_inside(&mut told, |key| key.starts_with(it.prefix.as_bytes()));
             told
         });
         sample.namespaces = configured.collect();
@@ -136,11 +163,12 @@ impl Keyspace {
             let mut told = NamespaceSample { name: text.clone(), prefix: text, ..NamespaceSample::default() };
             estimated(&mut told, Some(estimate));
             let mine = |key: &[u8]| if prefix.is_empty() { is_bare(key) } else { key.starts_with(&prefix) };
-            self.inside.tell(&mut told, mine);
+            self.tell_inside(&mut told, mine);
             told
         });
         sample.found = found.collect();
-        sample.largest = self.inside.largest();
+        sample.largest = self.large.told();
+        sample.sized = self.large.sized();
     }
 }
 

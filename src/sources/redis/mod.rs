@@ -3,9 +3,11 @@
 
 mod cluster;
 mod doctor;
+mod guests;
 mod info;
 mod inside;
 mod keyspace;
+mod large;
 mod poll;
 mod rights;
 mod share;

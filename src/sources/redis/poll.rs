@@ -6,6 +6,7 @@ use redis::{Pipeline, Value};
 use tokio::time::Instant;
 
 use super::super::resp::{self, Resp};
+use super::guests::{BETWEEN, GLANCES, Guests};
 use super::info::Info;
 use super::keyspace::Keyspace;
 use super::slow;
@@ -28,6 +29,7 @@ pub(super) struct RedisSource {
     slow: Vec<(SlowCommand, Instant)>,
     run_id: String,
     keyspace: Keyspace,
+    guests: Guests,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,7 @@ enum Ask {
     SlowLog,
     Scan,
     Inside,
+    Clients,
 }
 
 impl RedisSource {
@@ -55,6 +58,7 @@ impl RedisSource {
             slow: Vec::new(),
             run_id: String::new(),
             keyspace: Keyspace::new(spec.namespaces.clone()),
+            guests: Guests::default(),
         })
     }
 
@@ -116,13 +120,18 @@ impl RedisSource {
                     }
                     sample = info.sample();
                     clock = info.clock().or(clock);
-                    keys = info.keys(Some(self.connection.database())).0;
+                    let database = self.connection.database();
+                    keys = info.keys(Some(database)).0;
+                    sample.key_sizes = info.key_sizes(database);
                     self.is_another(&sample);
                     self.keyspace.without_own(&mut sample);
+                    self.guests.weigh(&sample);
+                    self.keyspace.search(&sample.key_sizes);
                 }
                 Ask::Time => clock = time(value),
                 Ask::SlowLog => sample.slow = self.recent_slow(value, clock),
                 Ask::Scan => self.keyspace.take_names(value, keys),
+                Ask::Clients => self.guests.take(value),
                 Ask::Inside => {}
             }
         }
@@ -134,8 +143,26 @@ impl RedisSource {
             self.refuse(Ask::Inside, &code, &words)?;
         }
         self.keyspace.tell(&mut sample);
+        self.glance().await;
+        sample.client_list = self.guests.told();
         sample.missing = self.refused.iter().map(|(_, missing)| missing.clone()).collect();
         Ok(sample)
+    }
+
+    /// Looks a few times more who is connected, while somebody comes and goes faster than we poll.
+    async fn glance(&mut self) {
+        if !self.guests.is_worth_glances() || self.is_refused(Ask::Clients) {
+            return;
+        }
+        let mut pipeline = redis::pipe();
+        self.write(Ask::Clients, &mut pipeline);
+        for _ in 0..GLANCES {
+            tokio::time::sleep(BETWEEN).await;
+            // What is wrong with the connection, the next poll tells; the right to look it finds out, too.
+            let Ok(answers) = self.connection.ask(&pipeline).await else { return };
+            let Some(value) = answers.values.first().filter(|it| resp::refusal(it).is_none()) else { return };
+            self.guests.take(value);
+        }
     }
 
     fn questions(&self) -> Vec<Ask> {
@@ -145,6 +172,9 @@ impl RedisSource {
         }
         if Keyspace::is_time(self.polls) {
             asked.push(Ask::Scan);
+        }
+        if self.guests.is_time() {
+            asked.push(Ask::Clients);
         }
         asked.retain(|ask| !self.is_refused(*ask));
         asked
@@ -166,6 +196,9 @@ impl RedisSource {
                 pipeline.cmd("SLOWLOG").arg("GET").arg(32);
             }
             Ask::Scan => self.keyspace.ask_names(pipeline),
+            Ask::Clients => {
+                pipeline.cmd("CLIENT").arg("LIST");
+            }
             Ask::Inside => {}
         }
     }
@@ -183,6 +216,7 @@ impl RedisSource {
             Ask::Time => return Ok(()),
             Ask::SlowLog => ("slow log", "ACL SETUSER <user> +slowlog|get"),
             Ask::Scan => ("shares of the namespaces", "ACL SETUSER <user> +scan"),
+            Ask::Clients => ("who is connected", "ACL SETUSER <user> +client|list"),
             Ask::Inside => {
                 ("types, sizes and expiry of keys", "ACL SETUSER <user> +type +pttl +memory|usage")
             }
@@ -202,6 +236,7 @@ impl RedisSource {
             sample.run_id.as_str().clone_into(&mut self.run_id);
             self.next_slow = None;
             self.keyspace.forget();
+            self.guests.forget();
             self.slow.clear();
         }
     }

@@ -44,6 +44,7 @@ const fn of_a_key(words: &'static [&'static str], without: &'static str, rule: &
 const RIGHTS: &[Right] = &[
     right(&["SLOWLOG", "GET", "1"], "slow commands stay unseen", "+slowlog|get"),
     right(&["SCAN", "0", "COUNT", "1"], "no namespace can be measured or cleared", "+scan"),
+    right(&["CLIENT", "LIST"], "which client is at fault is not told", "+client|list"),
     right(&["DBSIZE"], "a clear does not know how far it is", "+dbsize"),
     right(&["TIME"], "a plan does not tell when it was read", "+time"),
     of_a_key(&["TYPE"], "a clear's plan does not tell the types of its keys", "+type"),
@@ -62,7 +63,7 @@ const SLOTS: Right = right(
 );
 
 /// What a user for watching needs, whoever it is.
-const READS: &str = "+@read +@connection -@dangerous +info +time +role +client|setname +slowlog|get +slowlog|len \
+const READS: &str = "+@read +@connection -@dangerous +info +time +role +client|setname +client|list +slowlog|get +slowlog|len \
                      +cluster|info +cluster|slots +acl|whoami";
 
 /// Tries each command; what is refused is told with what is lost and what mends it, and all of it at once

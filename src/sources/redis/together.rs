@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-use crate::model::{CacheSample, CommandStat, Persistence, SafeText};
+use crate::model::{CacheClients, CacheSample, CommandStat, Persistence, SafeText};
 
 /// The sample of all masters together; what belongs to no counter is that of the member that was asked.
 /// Slow commands are told of the master that ran them, and not here.
@@ -46,6 +46,7 @@ pub(super) fn together(own: CacheSample, masters: &[CacheSample]) -> CacheSample
             .sum::<Option<f64>>()
             .map(|cpu| cpu / masters.len().max(1) as f64),
         oom_errors: all(|it| it.oom_errors),
+        client_list: clients(masters),
         command_stats: commands(masters),
         slow: Vec::new(),
         persistence: persistence(masters),
@@ -68,6 +69,32 @@ fn commands(masters: &[CacheSample]) -> Vec<CommandStat> {
     }
     all.sort_by(|a, b| b.micros.cmp(&a.micros).then_with(|| a.name.cmp(&b.name)));
     all
+}
+
+/// Each master's own, one beside the other: who is connected to all of them is told once for each.
+fn clients(masters: &[CacheSample]) -> Option<CacheClients> {
+    let lists: Vec<_> = masters.iter().filter_map(|it| it.client_list.as_ref()).collect();
+    let mut all = CacheClients { listed: lists.iter().map(|it| it.listed).sum(), ..CacheClients::default() };
+    for list in &lists {
+        for group in &list.groups {
+            match all.groups.iter_mut().find(|known| known.who == group.who) {
+                Some(known) => {
+                    known.connections += group.connections;
+                    known.idle += group.idle;
+                }
+                None => all.groups.push(group.clone()),
+            }
+        }
+        for fresh in &list.fresh {
+            match all.fresh.iter_mut().find(|known| known.who == fresh.who) {
+                Some(known) => known.seen += fresh.seen,
+                None => all.fresh.push(fresh.clone()),
+            }
+        }
+    }
+    all.groups.sort_by_key(|it| std::cmp::Reverse(it.connections));
+    all.fresh.sort_by_key(|it| std::cmp::Reverse(it.seen));
+    (!lists.is_empty()).then_some(all)
 }
 
 fn persistence(masters: &[CacheSample]) -> Option<Persistence> {

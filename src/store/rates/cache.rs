@@ -23,6 +23,8 @@ pub struct CacheRates {
     pub connections: Option<f64>,
     /// Writes refused for want of memory since the previous sample.
     pub oom_errors: Option<u64>,
+    /// Clients dropped because their answers piled up, since the previous sample.
+    pub output_drops: Option<u64>,
     /// Writes refused because saving failed since the previous sample.
     pub save_errors: Option<u64>,
     /// Share of one core that the thread that runs commands used.
@@ -61,6 +63,7 @@ impl CacheRates {
             rejected: grown(a.rejected, b.rejected),
             connections: per_second(a.connections, b.connections, seconds),
             oom_errors: a.oom_errors.zip(b.oom_errors).and_then(|(a, b)| grown(a, b)),
+            output_drops: a.output_drops.zip(b.output_drops).and_then(|(a, b)| grown(a, b)),
             save_errors: a.save_errors.zip(b.save_errors).and_then(|(a, b)| grown(a, b)),
             main_thread: cpu.and_then(|cpu| share(cpu, seconds)),
             by_command: commands(a, b, seconds),

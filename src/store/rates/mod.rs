@@ -63,6 +63,7 @@ pub(super) fn counters_only(sample: &Sample) -> Kept {
         Sample::Cache(it) => {
             let mut kept = it.clone();
             kept.slow = Vec::new();
+            (kept.client_list, kept.key_sizes) = (None, Vec::new());
             (kept.namespaces, kept.found, kept.largest) = (Vec::new(), Vec::new(), Vec::new());
             Kept::Part(Sample::Cache(kept))
         }
