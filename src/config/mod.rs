@@ -16,6 +16,7 @@ mod statement;
 mod target;
 mod thresholds;
 mod thresholds_file;
+mod tls;
 mod token;
 
 pub use application::ApplicationPattern;
@@ -26,3 +27,4 @@ pub use load::{Flags, Known, find, load, read};
 pub use show::Setting;
 pub use spec::{Config, ConfirmRule, Environment, LabSettings, NotifySettings, Secret, TargetSpec};
 pub use thresholds::{Limits, Thresholds};
+pub use tls::TlsFiles;

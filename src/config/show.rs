@@ -174,6 +174,10 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
         let queues: Vec<_> = target.queues.iter().map(|queue| quoted(queue)).collect();
         list.add("queues", format!("[{}]", queues.join(", ")));
     }
+    let files = [("tls_ca", &target.tls.ca), ("tls_cert", &target.tls.cert), ("tls_key", &target.tls.key)];
+    for (key, path) in files.into_iter().filter_map(|(key, path)| Some((key, path.as_ref()?))) {
+        list.add(key, quoted(&path.display().to_string()));
+    }
     if let Some(path) = &target.ssh_config {
         list.add("ssh_config", quoted(&path.display().to_string()));
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ApplicationPattern, Thresholds};
+use super::{ApplicationPattern, Thresholds, TlsFiles};
 use crate::model::{Namespace, SQL_QUEUE_KINDS, TargetId};
 
 /// Everything that was configured, with defaults filled in.
@@ -117,6 +117,8 @@ pub struct TargetSpec {
     pub sentinels: Vec<Secret>,
     /// The name by which those Sentinels know it.
     pub master: Option<String>,
+    /// Files for an encrypted connection (redis and worker queues on Redis).
+    pub tls: TlsFiles,
     /// Time from one poll to the next.
     pub every: Duration,
     /// Longest wait for one answer, the connecting included.
@@ -201,6 +203,7 @@ impl TargetSpec {
             prefix: None,
             statement: None,
             schema: None,
+            tls: TlsFiles::default(),
             ssh_config: None,
             listens: None,
             instance: None,

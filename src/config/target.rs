@@ -15,6 +15,7 @@ use super::metrics_map::metrics;
 use super::sentinel::sentinels;
 use super::statement::one_select;
 use super::thresholds_file::thresholds;
+use super::tls::tls_files;
 use super::token::token;
 use super::{ApplicationPattern, TargetSpec};
 use crate::model::{Namespace, QUEUE_KINDS, SQL_QUEUE_KINDS, TargetId};
@@ -43,15 +44,17 @@ fn takes(kind: &str) -> Takes {
         "prometheus_hosts" => (&["select", "group_by"], &["http://", "https://"], false),
         "postgres" => (&["slow_after", "application_pattern"], POSTGRES, true),
         "pgbouncer" => (&[], &["postgres://", "postgresql://"], false),
-        "redis" => (&["namespace", "sentinel", "master"], REDIS, false),
+        "redis" => (&["namespace", "sentinel", "master", "tls_ca", "tls_cert", "tls_key"], REDIS, false),
         "memcached" => (&[], &["memcached://", "unix:"], false),
         "sql" => (&["statement", "schema", "queues"], POSTGRES, true),
         kind if SQL_QUEUE_KINDS.contains(&kind) => (&["schema", "queues"], POSTGRES, true),
         "rabbitmq" => (&["queues", "vhost"], &["http://", "https://"], false),
         "celery" | "bullmq" | "dramatiq" | "resque" | "laravel" => {
-            (&["queues", "prefix", "sentinel", "master"], REDIS, false)
+            (&["queues", "prefix", "sentinel", "master", "tls_ca", "tls_cert", "tls_key"], REDIS, false)
         }
-        kind if QUEUE_KINDS.contains(&kind) => (&["queues", "sentinel", "master"], REDIS, false),
+        kind if QUEUE_KINDS.contains(&kind) => {
+            (&["queues", "sentinel", "master", "tls_ca", "tls_cert", "tls_key"], REDIS, false)
+        }
         "haproxy" => (&["ring", "master_socket"], &["http://", "https://", "unix:", "tcp://"], false),
         "uwsgi" => (&[], &["tcp://", "unix:", "http://", "https://"], false),
         "puma" => (&["listens", "token_env", "token_file"], &["http://", "https://", "unix:"], false),
@@ -69,7 +72,7 @@ fn owner(key: &str) -> Option<&'static str> {
     match key {
         "slow_after" | "application_pattern" => Some("postgres"),
         "namespace" => Some("redis"),
-        "sentinel" | "master" => Some("redis and worker queues on Redis"),
+        "sentinel" | "master" | "tls_ca" | "tls_cert" | "tls_key" => Some("redis and worker queues on Redis"),
         "queues" => Some("worker queues, such as rq, celery and sidekiq"),
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),
         "vhost" => Some("rabbitmq"),
@@ -195,6 +198,7 @@ pub(super) fn target(
     }
     if takes.keys.contains(&"sentinel") {
         sentinels(doc, &at, span, &mut spec);
+        tls_files(doc, &at, span, |path| resolve(context, path), &mut spec);
     }
     if takes.keys.contains(&"namespace") {
         namespaces(doc, &at, &mut spec);

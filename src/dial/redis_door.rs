@@ -1,11 +1,12 @@
 //! Where a Redis is: at its URL, or where its Sentinels say that the master is now.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use redis::{Client, ConnectionAddr, IntoConnectionInfo};
+use redis::{Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo, TlsCertificates};
 
 use super::sentinel::{Named, Sentinels};
-use crate::config::{Secret, TargetSpec};
+use crate::config::{Secret, TargetSpec, TlsFiles};
 use crate::model::{PollError, SentinelSample};
 
 /// Where a target without a URL answers.
@@ -33,7 +34,7 @@ impl RedisDoor {
     /// A sentence for the operator, without the URL itself.
     pub fn new(spec: &TargetSpec) -> Result<Self, String> {
         let url = spec.url.clone().unwrap_or_else(|| Secret::new(USUAL));
-        let client = client(&url)?;
+        let client = client(&url, &spec.tls)?;
         let endpoint = if spec.sentinels.is_empty() { url.without_credentials() } else { spec.endpoint() };
         let mut door = Self { client, endpoint, guard: None };
         if spec.sentinels.is_empty() {
@@ -42,7 +43,10 @@ impl RedisDoor {
         if matches!(door.client.get_connection_info().addr(), ConnectionAddr::Unix(_)) {
             return Err("the url is a socket's, but Sentinels name hosts and ports".into());
         }
-        let each = spec.sentinels.iter().map(|url| Ok((client_of_sentinel(url)?, url.without_credentials())));
+        let each = spec
+            .sentinels
+            .iter()
+            .map(|url| Ok((client_of_sentinel(url, &spec.tls)?, url.without_credentials())));
         door.guard = Some(Guard {
             sentinels: Sentinels::new(each.collect::<Result<Vec<_>, String>>()?),
             master: spec.master.clone().unwrap_or_default(),
@@ -127,25 +131,43 @@ fn elsewhere(client: &Client, host: &str, port: u16) -> Result<(Client, String),
     Ok((Client::open(info.set_addr(addr)).map_err(wrong)?, at))
 }
 
-fn client(url: &Secret) -> Result<Client, String> {
+fn client(url: &Secret, files: &TlsFiles) -> Result<Client, String> {
     let text = url.expose();
     let text = match text.strip_prefix("unix:") {
         Some(path) if !path.starts_with("//") => format!("unix://{path}"),
         _ => text.to_owned(),
     };
-    open(&text).ok_or_else(|| {
+    open(&text, files)?.ok_or_else(|| {
         "url is not one of a Redis: redis://[user:password@]host:port/database, rediss://… or unix:/path"
             .into()
     })
 }
 
-fn client_of_sentinel(url: &Secret) -> Result<Client, String> {
-    open(url.expose()).ok_or_else(|| "a Sentinel is not given as host:port or redis://host:port".into())
+fn client_of_sentinel(url: &Secret, files: &TlsFiles) -> Result<Client, String> {
+    open(url.expose(), files)?
+        .ok_or_else(|| "a Sentinel is not given as host:port or redis://host:port".into())
 }
 
-fn open(url: &str) -> Option<Client> {
-    let info = url.into_connection_info().ok()?;
+/// A client for this URL, with the files where it is encrypted; `None` when it is no URL of a Redis.
+fn open(url: &str, files: &TlsFiles) -> Result<Option<Client>, String> {
+    let Ok(info) = url.into_connection_info() else { return Ok(None) };
     // The name is set by warroom itself; an unknown SETINFO would count as an error in the server's statistics.
     let settings = info.redis_settings().clone().set_skip_set_lib_name();
-    Client::open(info.set_redis_settings(settings)).ok()
+    let info = info.set_redis_settings(settings);
+    if files.is_empty() || !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        return Ok(Client::open(info).ok());
+    }
+    let read = |key: &str, path: &Option<PathBuf>| match path {
+        None => Ok(None),
+        Some(path) => std::fs::read(path)
+            .map(Some)
+            .map_err(|why| format!("{key} {} cannot be read: {why}", path.display())),
+    };
+    let (cert, key) = (read("tls_cert", &files.cert)?, read("tls_key", &files.key)?);
+    let client_tls =
+        cert.zip(key).map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key });
+    let given = TlsCertificates { client_tls, root_cert: read("tls_ca", &files.ca)? };
+    // The library's own words could quote a key.
+    let unfit = |_| "tls_ca, tls_cert and tls_key are to hold certificates and a key as PEM".to_owned();
+    Client::build_with_tls(info, given).map(Some).map_err(unfit)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError, Value};
+use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, Value};
 use tokio::time::Instant;
 
 use crate::model::{Missing, PollError, PollErrorKind, SafeText, SentinelSample};
@@ -148,9 +148,15 @@ fn in_words(error: &RedisError) -> String {
         Some("NOAUTH" | "WRONGPASS") => {
             "wants a user and password: give it as redis://user:password@host:port".into()
         }
+        _ if error.kind() == ErrorKind::AuthenticationFailed => {
+            "refuses the user or password given with it".into()
+        }
         Some(code) => format!("answers {code} {}", error.detail().unwrap_or_default()),
         None if error.is_connection_refusal() => "refuses the connection".into(),
         None if error.is_connection_dropped() => "hangs up".into(),
+        None if error.to_string().contains("ertificate") => {
+            "shows a certificate that is not trusted; tls_ca names whom to trust".into()
+        }
         None => "does not speak as a Sentinel does".into(),
     }
 }

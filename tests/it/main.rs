@@ -67,6 +67,7 @@ mod redis_keyspace;
 mod redis_sentinel;
 mod redis_service;
 mod redis_shards;
+mod redis_tls;
 mod redis_versions;
 mod requests_truth;
 mod secrets;
