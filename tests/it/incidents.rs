@@ -61,11 +61,15 @@ impl Watcher {
 }
 
 /// Calm, but for what is true of the machine that the test runs on: others work on it, its disk fills.
-/// What is `meant` to be healed counts.
-fn calm_but_for_the_machine(judgement: &Judgement, meant: Option<Resource>) -> bool {
-    judgement.findings.iter().all(|it| {
-        is_machine(it.resource) && meant != Some(it.resource) || is_the_machines(judgement, it, meant)
-    })
+/// What is `meant` to be healed counts, as long as it says so.
+fn calm_but_for_the_machine(judgement: &Judgement, meant: Option<(Resource, &str)>) -> bool {
+    let is_meant = |it: &Finding| {
+        meant.is_some_and(|(resource, tells)| it.resource == resource && it.says.contains(tells))
+    };
+    judgement
+        .findings
+        .iter()
+        .all(|it| (is_machine(it.resource) && !is_meant(it)) || is_the_machines(judgement, it, is_meant))
 }
 
 /// What is true of the machine alone.
@@ -73,11 +77,11 @@ fn is_machine(resource: Resource) -> bool {
     matches!(resource, Resource::HostCpu | Resource::HostMemory | Resource::HostDisk | Resource::HostNetwork)
 }
 
-/// Put down to the machine that the test runs on: others work on it.
-fn is_the_machines(judgement: &Judgement, finding: &Finding, meant: Option<Resource>) -> bool {
+/// Put down to the machine that the test runs on, and not to what is meant: others work on it.
+fn is_the_machines(judgement: &Judgement, finding: &Finding, is_meant: impl Fn(&Finding) -> bool) -> bool {
     finding.caused_by.as_ref().is_some_and(|by| {
-        let causes = judgement.findings.iter().filter(|it| is_machine(it.resource));
-        causes.filter(|it| meant != Some(it.resource)).any(|cause| cause.reference() == *by)
+        let mut causes = judgement.findings.iter().filter(|it| is_machine(it.resource) && !is_meant(it));
+        causes.any(|cause| cause.reference() == *by)
     })
 }
 
@@ -89,7 +93,7 @@ fn calm(judgement: &Judgement) -> bool {
 fn root(judgement: &Judgement, resource: Resource) -> Option<&Finding> {
     judgement.findings.iter().find(|finding| {
         finding.resource == resource
-            && (finding.caused_by.is_none() || is_the_machines(judgement, finding, None))
+            && (finding.caused_by.is_none() || is_the_machines(judgement, finding, |_| false))
     })
 }
 
@@ -125,7 +129,7 @@ async fn each_fault_is_named_by_its_resource_and_cleared_when_it_is_healed() {
             .await;
         let says = watcher.last.verdict.says.clone();
         lab::heal(lab.dir()).unwrap();
-        let clear = |judgement: &Judgement| calm_but_for_the_machine(judgement, Some(resource));
+        let clear = |judgement: &Judgement| calm_but_for_the_machine(judgement, Some((resource, tells)));
         let cleared = watcher.until(&format!("the all-clear after {fault}"), clear).await;
         eprintln!(
             "{fault}: named after {:.1} s as {says:?}; all clear after {:.1} s",
