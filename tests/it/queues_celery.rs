@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use warroom::lab;
 use warroom::model::{QueueAge, QueueSample};
@@ -28,7 +29,10 @@ def nap(): __import__('time').sleep(3600)
 ";
 
 /// A real worker with its children; they are ended with the test, as by a machine that is switched off.
-struct Worker(Child);
+struct Worker {
+    process: Child,
+    _folder: TempDir,
+}
 
 impl Worker {
     fn start(url: &str, pool: &str) -> Self {
@@ -36,17 +40,20 @@ impl Worker {
             "{APP}\napp.worker_main(['worker', '--pool', '{pool}', '-c', '1', '-Q', 'celery,mail', '-n', 'w1@h', '--loglevel', 'ERROR'])"
         );
         let python = std::env::var("WARROOM_TEST_PYTHON").unwrap();
+        // What it leaves behind when it is killed goes with the test.
+        let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(python);
+        command.env("TMPDIR", folder.path());
         command.arg("-c").arg(program).env("URL", url).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.process_group(0).spawn().unwrap())
+        Self { process: command.process_group(0).spawn().unwrap(), _folder: folder }
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let group = Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap();
+        let group = Pid::from_raw(i32::try_from(self.process.id()).unwrap()).unwrap();
         kill_process_group(group, Signal::KILL).ok();
-        self.0.wait().ok();
+        self.process.wait().ok();
     }
 }
 
