@@ -244,6 +244,29 @@ fn nothing_big_lies_about() {
     }
 }
 
+/// Words in quotes of letters and underscores that follow `before`.
+fn words_after<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
+    let rests = text.split(before).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+    rests.filter_map(|rest| rest.split_once('"')).map(|(word, _)| word).collect()
+}
+
+#[test]
+fn advice_is_given_to_rules_that_exist() {
+    let rules = root().join("src/detect");
+    let mut all = Vec::new();
+    files(&rules, &mut all);
+    let code: Vec<String> = all.iter().map(|it| fs::read_to_string(it).expect("readable")).collect();
+    let known: Vec<&str> = code.iter().flat_map(|text| words_after(text, "Assessment::new(")).collect();
+    let advice = fs::read_to_string(rules.join("advice.rs")).expect("readable");
+    let arms =
+        advice.lines().map(str::trim_start).filter(|line| line.starts_with('"') && line.contains("=>"));
+    let heads = arms.filter_map(|line| line.split_once("=>")).flat_map(|(head, _)| head.split('|'));
+    let advised: Vec<&str> = heads.filter_map(|it| it.trim().strip_prefix('"')?.split('"').next()).collect();
+    assert!(advised.len() > 10, "{advised:?}");
+    let unknown: Vec<_> = advised.iter().filter(|rule| !known.contains(rule)).collect();
+    assert!(unknown.is_empty(), "advice for rules that are not there: {unknown:?}");
+}
+
 #[test]
 fn imports_are_seen_in_groups_too() {
     let text = "use crate::{app::{A, B}, model::C,\n view};\nfn f() { crate::store::x(); }";
