@@ -29,6 +29,7 @@ mod queue_backlog;
 mod queue_broker;
 mod queue_jobs;
 mod queue_workers;
+mod replay_conflicts;
 mod replication;
 mod request_queue;
 mod root_blocker;
@@ -59,6 +60,7 @@ pub const DETECTORS: &[Detector] = &[
     pool_wait::detect,
     replication::detect,
     replication::slots,
+    replay_conflicts::detect,
     vacuum::detect,
     vacuum::holders,
     cache_memory::detect,

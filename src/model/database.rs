@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::family::family;
-use super::{BackendKey, LaneAge, Lock, Missing, SafeText, Statements, Timestamp, Upkeep};
+use super::{BackendKey, LaneAge, Lock, Missing, ReplayConflicts, SafeText, Statements, Timestamp, Upkeep};
 
 /// One raw sample of a database server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct DatabaseSample {
     pub replicas: Vec<Replica>,
     /// On a standby: seconds behind, 0 when all that was received is replayed.
     pub replay_lag: Option<f64>,
+    /// On a standby: what its replay cancelled in the last minute; `None` before that was read.
+    pub replay_conflicts: Option<ReplayConflicts>,
     /// What statements cost lately; `None` before the second reading, or without `pg_stat_statements`.
     pub statements: Option<Statements>,
     /// Slots, vacuum, transaction ids, settings: what changes slowly.

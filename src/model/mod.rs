@@ -76,4 +76,4 @@ pub use session_look::{LookedLock, SessionLook};
 pub use statements::{StatementCost, Statements};
 pub use text::SafeText;
 pub use time::{Millis, Timestamp};
-pub use upkeep::{Frozen, Holder, LaneAge, ReplicationSlot, Running, Setting, Upkeep};
+pub use upkeep::{Frozen, Holder, LaneAge, ReplayConflicts, ReplicationSlot, Running, Setting, Upkeep};

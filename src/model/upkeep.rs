@@ -116,3 +116,58 @@ pub struct LaneAge {
     /// Seconds since it was read.
     pub age: f64,
 }
+
+/// Statements and sessions of a standby that its replay ended because they stood in its way: `conflict with
+/// recovery` to their clients.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplayConflicts {
+    /// Seconds that are looked back.
+    pub over: f64,
+    /// They could still see rows that the primary's vacuum removed.
+    pub rows: u64,
+    /// They held a table that the primary locked: DDL, or vacuum giving back a table's end.
+    pub locks: u64,
+    /// They held a page that was to be cleaned.
+    pub pins: u64,
+    /// They waited for the replay, which waited for them.
+    pub deadlocks: u64,
+    /// They had temporary files in a tablespace that was dropped.
+    pub tablespaces: u64,
+    /// They decoded from a slot whose rows are gone; counted from 16.
+    pub slots: u64,
+    /// In which database most of them were.
+    pub database: Option<SafeText>,
+}
+
+impl ReplayConflicts {
+    /// Of every sort together.
+    #[must_use]
+    pub const fn all(&self) -> u64 {
+        self.rows + self.locks + self.pins + self.deadlocks + self.tablespaces + self.slots
+    }
+
+    /// What came since `before`; `None` where a counter fell.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Option<Self> {
+        Some(Self {
+            rows: self.rows.checked_sub(before.rows)?,
+            locks: self.locks.checked_sub(before.locks)?,
+            pins: self.pins.checked_sub(before.pins)?,
+            deadlocks: self.deadlocks.checked_sub(before.deadlocks)?,
+            tablespaces: self.tablespaces.checked_sub(before.tablespaces)?,
+            slots: self.slots.checked_sub(before.slots)?,
+            ..Self::default()
+        })
+    }
+
+    /// Adds the counts of another.
+    pub const fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.locks += other.locks;
+        self.pins += other.pins;
+        self.deadlocks += other.deadlocks;
+        self.tablespaces += other.tablespaces;
+        self.slots += other.slots;
+    }
+}

@@ -4,14 +4,14 @@
 use warroom::actions::{Action as _, PostgresActions};
 use warroom::detect::blocking::{Forest, Node};
 use warroom::lab::postgres::{Postgres, Settings, start_with};
-use warroom::model::{DatabaseSample, OutcomeKind, Resource};
+use warroom::model::{Backend, DatabaseSample, OutcomeKind, Resource, Severity};
 
 use crate::postgres::{Client, accounts, poll_until, source, spec};
 use crate::postgres_actions::{act, line, terminate};
 use crate::postgres_detect::{finding, judged};
 use crate::postgres_versions::programs;
 
-fn start(version: u32, primary: Option<&Postgres>) -> Postgres {
+fn start(version: u32, primary: Option<&Postgres>, delay: &str) -> Postgres {
     let standby_of = primary.map(Postgres::port);
     let standby_from = primary.map(|primary| primary.sockets().join("data"));
     let settings = [
@@ -19,7 +19,7 @@ fn start(version: u32, primary: Option<&Postgres>) -> Postgres {
         ("wal_level", "replica"),
         ("max_wal_senders", "4"),
         ("hot_standby", "on"),
-        ("max_standby_streaming_delay", "-1"),
+        ("max_standby_streaming_delay", delay),
     ];
     let server = settings.map(|(name, value)| (name.into(), value.into())).to_vec();
     start_with(&Settings {
@@ -43,10 +43,10 @@ fn holder(sample: &DatabaseSample) -> Option<i32> {
 }
 
 async fn on(version: u32) {
-    let primary = start(version, None);
+    let primary = start(version, None, "-1");
     accounts(&primary).await;
     Client::as_role(&primary, "postgres", "dba").await.run("checkpoint").await;
-    let standby = start(version, Some(&primary));
+    let standby = start(version, Some(&primary), "-1");
     let spec = spec(&standby);
     let mut watch = source(&spec);
     let caught_up = |sample: &DatabaseSample| sample.replay_lag == Some(0.0);
@@ -106,4 +106,76 @@ async fn a_standby_of_17_names_who_holds_its_replay_up() {
 #[tokio::test]
 async fn a_standby_of_18_names_who_holds_its_replay_up() {
     on(18).await;
+}
+
+/// Replay that waits for nobody cancels who stands in its way: told by reason, with the setting that mends it.
+async fn cancelled_on(version: u32) {
+    let primary = start(version, None, "0");
+    accounts(&primary).await;
+    let mut dba = Client::as_role(&primary, "postgres", "dba").await;
+    dba.run("checkpoint").await;
+    let standby = start(version, Some(&primary), "0");
+    let spec = spec(&standby);
+    let mut watch = source(&spec);
+    let calm = |sample: &DatabaseSample| {
+        sample.replay_lag == Some(0.0) && sample.replay_conflicts.as_ref().is_some_and(|some| some.all() == 0)
+    };
+    let sample = poll_until(&mut watch, "a standby that has caught up", calm).await;
+    assert!(judged(&Ok(sample), 5).findings.is_empty());
+
+    let mut report = Client::new(&standby, "report").await;
+    report.run("begin isolation level repeatable read; select * from accounts").await;
+    dba.run("delete from accounts where id = 1").await;
+    dba.run("vacuum accounts").await;
+    let seen = |sample: &DatabaseSample| sample.replay_conflicts.as_ref().is_some_and(|some| some.all() > 0);
+    let sample = poll_until(&mut watch, "who saw old rows", seen).await;
+    let counted = sample.replay_conflicts.as_ref().unwrap();
+    assert_eq!((counted.rows, counted.all()), (1, 1), "{counted:?}");
+    let judgement = judged(&Ok(sample), 2);
+    let found = finding(&judgement, Resource::PostgresReplication);
+    assert_eq!(found.severity, Severity::Warning);
+    assert!(found.says.starts_with("replay cancelled 1 statement in app in the last "), "{found:?}");
+    assert!(found.says.ends_with(": saw rows that vacuum removed on the primary"), "{found:?}");
+    let advice = &found.remedy.as_ref().unwrap().says;
+    assert!(advice.starts_with("set hot_standby_feedback = on here"), "{advice}");
+    assert!(report.try_run("select 1").await.is_err(), "the reader of old rows was not ended");
+
+    // A table locked on the primary: what its clients see, and that the feedback is no help there.
+    let mut all = Vec::new();
+    for _ in 0..2 {
+        let client = Client::new(&standby, "report").await;
+        all.push(client.spawn("begin; lock table accounts in access share mode; select pg_sleep(600)"));
+    }
+    let sleeps = |sample: &DatabaseSample| {
+        let asleep = |pid| sample.backends.iter().any(|one| one.key.pid == pid && one.query_age.is_some());
+        all.iter().all(|one| asleep(one.pid))
+            && sample.backends.iter().filter(|one| sleeping(one)).count() == 2
+    };
+    poll_until(&mut watch, "two reports at work", sleeps).await;
+    dba.run("alter table accounts add column extra int").await;
+    for one in all {
+        let error = one.end().await.1.unwrap_err();
+        let code = error.as_database_error().and_then(|error| error.code().map(|code| code.to_string()));
+        assert_eq!(code.as_deref(), Some("40001"), "{error}");
+    }
+    let seen = |sample: &DatabaseSample| sample.replay_conflicts.as_ref().is_some_and(|some| some.locks == 2);
+    let judgement = judged(&Ok(poll_until(&mut watch, "who held the table", seen).await), 2);
+    let found = finding(&judgement, Resource::PostgresReplication);
+    assert!(found.says.contains("held a table that the primary locked"), "{found:?}");
+    let advice = &found.remedy.as_ref().unwrap().says;
+    assert!(advice.starts_with("raise max_standby_streaming_delay here (now 0 ms;"), "{advice}");
+}
+
+fn sleeping(one: &Backend) -> bool {
+    one.wait.as_ref().is_some_and(|wait| wait.event.as_str() == "PgSleep")
+}
+
+#[tokio::test]
+async fn a_standby_of_13_tells_whom_its_replay_cancelled_and_why() {
+    cancelled_on(13).await;
+}
+
+#[tokio::test]
+async fn a_standby_of_18_tells_whom_its_replay_cancelled_and_why() {
+    cancelled_on(18).await;
 }

@@ -106,6 +106,11 @@ fn replication(lines: &mut Lines<'_>, sample: &DatabaseSample, late: Severity) {
     if let Some(lag) = sample.replay_lag {
         lines.add("replication", "own replay", Cell::Seconds(lag), late, "behind what it received");
     }
+    if let Some(lately) = &sample.replay_conflicts {
+        let severity = if lately.all() > 0 { late } else { Severity::Ok };
+        let says = format!("statements, by its replay, in the last {}", span(lately.over));
+        lines.add("replication", "cancelled", Cell::Count(lately.all()), severity, &says);
+    }
     for one in &sample.replicas {
         let left = one.lag_bytes.map_or_else(|| "?".to_owned(), bytes);
         let unsent = one.unsent_bytes.map_or_else(|| "?".to_owned(), bytes);

@@ -4,6 +4,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Error, Row as _};
 use tokio::time::Instant;
 
+use super::conflicts::Conflicts;
 use super::lanes::{Lane, Lanes, Situation};
 use super::locks::Locks;
 use super::logins::Logins;
@@ -43,6 +44,7 @@ pub(super) struct Session {
     waits: Waits,
     locks: Locks,
     logins: Logins,
+    conflicts: Conflicts,
     replicas: Vec<Replica>,
     replay_lag: Option<f64>,
     prepared: Vec<PreparedTransaction>,
@@ -103,6 +105,7 @@ impl Session {
             waits: Waits::default(),
             locks: Locks::default(),
             logins: Logins::default(),
+            conflicts: Conflicts::default(),
             replicas: Vec::new(),
             replay_lag: None,
             prepared: Vec::new(),
@@ -130,6 +133,7 @@ impl Session {
             // Promoted: what was known of the standby, and what it could not be asked, is out of date.
             self.lanes = Lanes::default();
             self.replay_lag = None;
+            self.conflicts = Conflicts::default();
             self.absent.clear();
         }
         self.logins.look(&sample.backends);
@@ -159,6 +163,7 @@ impl Session {
         }
         sample.replicas.clone_from(&self.replicas);
         sample.replay_lag = self.replay_lag;
+        sample.replay_conflicts = self.conflicts.tell(Instant::now());
         sample.statements = self.ledger.tell();
         sample.upkeep.clone_from(&self.upkeep);
         let age = |(lane, age): (&str, f64)| LaneAge { lane: SafeText::new(lane), age };
@@ -213,6 +218,7 @@ impl Session {
                 if let Some(totals) = sample.totals.as_mut().filter(|totals| totals.sessions.is_none()) {
                     totals.sessions_seen = Some(self.logins.seen());
                 }
+                self.replay_conflicts(dial, sample).await?;
             }
             Lane::Replication => {
                 self.replay_lag = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
@@ -264,6 +270,24 @@ impl Session {
                 Ok(())
             }
             Err(error) => self.gap(dial, what, error, &mut sample.missing),
+        }
+    }
+
+    /// Why a standby's replay cancelled statements, when the totals say that it did.
+    async fn replay_conflicts(
+        &mut self,
+        dial: &PostgresDial,
+        sample: &mut DatabaseSample,
+    ) -> Result<(), Error> {
+        const WHAT: &str = "what the replay cancelled";
+        let counted = sample.totals.filter(|_| sample.in_recovery).map(|totals| totals.conflicts);
+        let due = counted.is_some_and(|counted| self.conflicts.due(counted));
+        if !due || self.absent.iter().any(|gap| gap.what.as_str() == WHAT) {
+            return Ok(());
+        }
+        match self.conflicts.read(&mut self.connection).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.gap(dial, WHAT, error, &mut sample.missing),
         }
     }
 

@@ -2,6 +2,7 @@
 //! Knows the statistics views; never reads a table of a user's, never waits for a user's lock.
 
 mod ask;
+mod conflicts;
 mod doctor;
 mod lanes;
 mod locks;
