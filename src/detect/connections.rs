@@ -69,7 +69,11 @@ fn judge(view: &View<'_>, target: &Target, sample: &DatabaseSample) -> Assessmen
         .database_rates()
         .and_then(|rates| rates.logins)
         .filter(|logins| *logins >= CHURN)
-        .map_or_else(String::new, |logins| format!(", {logins:.0} logins/s"));
+        .map_or_else(String::new, |logins| {
+            let most = sample.newcomers.first();
+            let most = most.map_or_else(String::new, |most| format!(", most by {}", most.application));
+            format!(", {logins:.0} logins/s{most}")
+        });
     it.says(format!("{taken}: {most} by {name}{idle_words}{starting}{logins}"))
         .culprit(Culprit::Sessions {
             name: SafeText::new(&name),

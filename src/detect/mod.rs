@@ -19,6 +19,7 @@ mod db_load;
 mod disk;
 mod drain;
 mod judge;
+mod logins;
 mod memory;
 mod network;
 mod pool_door;
@@ -56,6 +57,7 @@ pub const DETECTORS: &[Detector] = &[
     slow_queries::detect,
     db_load::detect,
     connections::detect,
+    logins::detect,
     pool_door::detect,
     pool_wait::detect,
     replication::detect,

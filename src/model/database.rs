@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::family::family;
-use super::{BackendKey, LaneAge, Lock, Missing, ReplayConflicts, SafeText, Statements, Timestamp, Upkeep};
+use super::{
+    BackendKey, LaneAge, Lock, Missing, Newcomers, ReplayConflicts, SafeText, Statements, Timestamp, Upkeep,
+};
 
 /// One raw sample of a database server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,8 @@ pub struct DatabaseSample {
     pub backends: Vec<Backend>,
     /// Prepared transactions, read only when a session waits behind one (blocker pid 0).
     pub prepared: Vec<PreparedTransaction>,
+    /// Sessions that began lately, the sort first of which most did; 5 sorts at most.
+    pub newcomers: Vec<Newcomers>,
     /// Totals over all databases; `None` on polls that did not read them.
     pub totals: Option<DatabaseTotals>,
     /// Standbys fed by this server.

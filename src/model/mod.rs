@@ -19,6 +19,7 @@ mod ids;
 mod intent;
 mod lock;
 mod metrics;
+mod newcomers;
 mod pausing;
 mod plan;
 mod pooler;
@@ -58,6 +59,7 @@ pub use ids::{BackendKey, IdError, Namespace, PlanId, TargetId};
 pub use intent::{Intent, ServerChange};
 pub use lock::{Freed, Lock};
 pub use metrics::{METRIC_KEYS, METRIC_LABELS, METRIC_PRESETS, MetricSelector};
+pub use newcomers::Newcomers;
 pub use pausing::{PauseReach, QueueChange, pause_reach};
 pub use plan::{
     Actor, Confirm, Gentler, NextStep, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,

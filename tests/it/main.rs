@@ -35,6 +35,7 @@ mod postgres_detect;
 mod postgres_explain;
 mod postgres_explain_ways;
 mod postgres_kept;
+mod postgres_logins;
 mod postgres_look;
 mod postgres_prepared;
 mod postgres_safe;

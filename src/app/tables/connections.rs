@@ -113,8 +113,9 @@ fn churn(target: &Target, sample: &DatabaseSample) -> String {
     let lost = rates.and_then(|rates| rates.lost).filter(|lost| *lost >= 0.5);
     let starting = sample.backends.iter().filter(|one| one.state == BackendState::Starting).count();
     let least = if sample.version >= 140_000 { "" } else { "at least " };
+    let most = sample.newcomers.first().map_or_else(String::new, |most| format!(" (most by {})", most.who()));
     let says = [
-        logins.map(|logins| format!(", logins {least}{logins:.0}/s")),
+        logins.map(|logins| format!(", logins {least}{logins:.0}/s{most}")),
         lost.map(|lost| format!(", lost {lost:.0}/s")),
         (starting > 0).then(|| format!(", {starting} authenticating")),
     ];

@@ -5,6 +5,7 @@ use sqlx::{Error, Row as _};
 use tokio::time::Instant;
 
 use super::conflicts::Conflicts;
+use super::facts::{FACTS, Facts, facts};
 use super::lanes::{Lane, Lanes, Situation};
 use super::locks::Locks;
 use super::logins::Logins;
@@ -14,10 +15,9 @@ use super::waits::Waits;
 use crate::dial::{PostgresActivity, PostgresDial};
 use crate::model::{
     Backend, BackendState, DatabaseSample, LaneAge, Missing, PollError, PreparedTransaction, Replica,
-    SafeText, Timestamp, Upkeep,
+    SafeText, Upkeep,
 };
 
-const FACTS: &str = include_str!("sql/facts_130.sql");
 const TOTALS_13: &str = include_str!("sql/totals_130.sql");
 const TOTALS_14: &str = include_str!("sql/totals_140.sql");
 const TOTALS_17: &str = include_str!("sql/totals_170.sql");
@@ -51,20 +51,6 @@ pub(super) struct Session {
     prepared_read: u64,
     /// What this session cannot be asked; not tried again before the next login.
     absent: Vec<Missing>,
-}
-
-#[derive(Clone)]
-struct Facts {
-    max_connections: u32,
-    reserved: u32,
-    started: Timestamp,
-    sees_all: bool,
-    grant: String,
-    /// The schema of `pg_stat_statements`, where it is installed.
-    statements: Option<String>,
-    autovacuum_workers: u32,
-    /// The statement that lets us into that schema, where we are shut out.
-    statements_grant: Option<String>,
 }
 
 /// Asks once, on `session` or a new one; hands the session back while it can be used.
@@ -136,7 +122,8 @@ impl Session {
             self.conflicts = Conflicts::default();
             self.absent.clear();
         }
-        self.logins.look(&sample.backends);
+        self.logins.look(&sample.backends, Instant::now());
+        sample.newcomers = self.logins.tell();
         let alive = match self.slow_lanes(dial, &mut sample).await {
             Ok(()) => true,
             // The poll itself succeeded; the next one logs in again.
@@ -382,18 +369,4 @@ fn tells_progress(backend: &Backend) -> bool {
     let head = backend.query.as_str().trim_start().to_ascii_lowercase();
     backend.kind.as_str() == "autovacuum worker"
         || (backend.state == BackendState::Active && HEADS.iter().any(|one| head.starts_with(one)))
-}
-
-fn facts(row: &PgRow) -> Result<Facts, Error> {
-    let count = |index| row.try_get::<i32, _>(index).map(|n| u32::try_from(n).unwrap_or(0));
-    Ok(Facts {
-        max_connections: count(0)?,
-        reserved: count(1)?,
-        started: Timestamp::from_micros(row.try_get(2)?),
-        sees_all: row.try_get(3)?,
-        grant: row.try_get(4)?,
-        statements: row.try_get(5)?,
-        autovacuum_workers: count(6)?,
-        statements_grant: row.try_get(7)?,
-    })
 }

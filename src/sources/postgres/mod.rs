@@ -4,6 +4,7 @@
 mod ask;
 mod conflicts;
 mod doctor;
+mod facts;
 mod lanes;
 mod locks;
 mod logins;
