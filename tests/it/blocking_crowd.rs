@@ -1,4 +1,4 @@
-//! A crowd that waits for rows: few are asked about, everybody is known.
+//! A crowd that waits for rows or an advisory lock: few are asked about, everybody is known.
 
 use std::collections::BTreeSet;
 
@@ -64,4 +64,57 @@ async fn a_crowd_that_waits_for_rows_is_told_by_its_last_ones_and_its_trees_are_
     }
     let calm = poll_until(&mut watch, "calm", |sample| waiters(sample) == 0).await;
     assert!(calm.backends.iter().all(|one| one.blocked_by.is_empty()));
+}
+
+#[tokio::test]
+async fn a_crowd_behind_an_advisory_lock_is_told_by_few_and_a_holder_that_waits_for_another_stays_one() {
+    let server = server(&[("max_connections", "140")]);
+    let mut first = Client::new(&server, "deploy").await;
+    first.run("select pg_advisory_lock_shared(1), pg_advisory_lock(2)").await;
+    let mut middle = Client::new(&server, "cron").await;
+    middle.run("select pg_advisory_lock_shared(1)").await;
+    let middle = middle.spawn("select pg_advisory_lock(2)");
+    let mut all = Vec::new();
+    for _ in 0..75 {
+        let client = Client::new(&server, "jobs").await;
+        all.push(client.spawn("select pg_advisory_lock(1), pg_advisory_unlock(1)"));
+    }
+    let mut watch = source(&spec(&server));
+    let sample = poll_until(&mut watch, "the queue", |sample| waiters(sample) == 76).await;
+    // Both holders are named to everybody, and of those before them few.
+    let named: Vec<_> = all.iter().map(|one| &backend(&sample, one.pid).blocked_by).collect();
+    let holders = |by: &&&Vec<i32>| by.contains(&first.pid) && by.contains(&middle.pid);
+    assert_eq!(named.iter().filter(holders).count(), 75, "{named:?}");
+    let short = named.iter().filter(|by| by.len() < 20).count();
+    assert!(short > 60, "{short} of 75 were told by others");
+    assert_eq!(backend(&sample, middle.pid).blocked_by, [first.pid]);
+
+    // The trees are those that the server's own word on each waiter gives.
+    let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
+    let mut asked = sample.clone();
+    for one in asked.backends.iter_mut().filter(|one| one.waits_for_lock()) {
+        let by: Vec<i32> = sqlx::query_scalar("select unnest(pg_blocking_pids($1))")
+            .bind(one.key.pid)
+            .fetch_all(&mut admin)
+            .await
+            .unwrap();
+        assert!(one.blocked_by.iter().all(|pid| by.contains(pid)), "{one:?}: {by:?}");
+        one.blocked_by = by;
+    }
+    let roots = |sample: &warroom::model::DatabaseSample| {
+        let forest = Forest::build(&sample.backends, &[]);
+        let root = |root: &warroom::detect::blocking::Root| (root.frees, root.frees_now);
+        (forest.waiters, forest.roots.iter().map(root).collect::<Vec<_>>())
+    };
+    assert_eq!(roots(&sample), (76, vec![(76, 1)]));
+    assert_eq!(roots(&asked), roots(&sample));
+
+    first.run("select pg_advisory_unlock_all()").await;
+    let (mut middle, done) = middle.end().await;
+    done.unwrap();
+    middle.run("select pg_advisory_unlock_all()").await;
+    for one in all {
+        one.end().await.1.unwrap();
+    }
+    poll_until(&mut watch, "calm", |sample| waiters(sample) == 0).await;
 }
