@@ -39,6 +39,7 @@ mod postgres_logins;
 mod postgres_look;
 mod postgres_prepared;
 mod postgres_safe;
+mod postgres_several;
 mod postgres_source;
 mod postgres_standby;
 mod postgres_upkeep;

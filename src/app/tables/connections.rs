@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, col, row, severity};
+use super::draft::{Draft, col, row, several, severity, shared};
+use super::sessions::POSTGRES;
 use crate::app::{App, Cell, Column, RowKey};
 use crate::model::words::{many, span};
 use crate::model::{Backend, BackendState, DatabaseSample, Resource, Sample, Severity};
@@ -11,7 +12,7 @@ use crate::store::Target;
 /// Addresses told of one row, those with most sessions.
 const TOLD: usize = 8;
 
-const COLUMNS: &[Column] = &[
+const COLUMNS: &[Column; 11] = &[
     col("APPLICATION", 16, false, 0),
     col("USER", 12, false, 2),
     col("DATABASE", 12, false, 3),
@@ -25,6 +26,8 @@ const COLUMNS: &[Column] = &[
     col("ON", 0, false, 4),
 ];
 
+const SHARED: &[Column; 11] = &shared(COLUMNS);
+
 #[derive(Default)]
 struct Held<'a> {
     from: BTreeMap<&'a str, u64>,
@@ -37,7 +40,11 @@ struct Held<'a> {
 
 pub(super) fn connections(app: &App) -> Draft {
     let now = app.moment();
-    let mut draft = Draft { columns: COLUMNS, empty: "no connection is known", ..Draft::default() };
+    let mut draft = Draft {
+        columns: if several(app, POSTGRES) { SHARED } else { COLUMNS },
+        empty: "no connection is known",
+        ..Draft::default()
+    };
     let mut said = Vec::new();
     for (target, sample) in app.shown().store.databases(now) {
         let id = &target.info.id;

@@ -28,6 +28,25 @@ pub(super) const fn col(title: &'static str, width: u16, right: bool, priority: 
     Column { title, width, right, priority }
 }
 
+/// The same columns where the rows of several servers stand together: on which one a row is then goes late.
+pub(super) const fn shared<const N: usize>(of: &[Column; N]) -> [Column; N] {
+    let mut columns = *of;
+    let mut at = 0;
+    while at < N {
+        if matches!(columns[at].title.as_bytes(), b"ON") {
+            columns[at].priority = 1;
+        }
+        at += 1;
+    }
+    columns
+}
+
+/// Whether more than one target of these kinds is polled, answering or not.
+pub(super) fn several(app: &App, kinds: &[&str]) -> bool {
+    let of_kind = |target: &&std::sync::Arc<Target>| kinds.contains(&target.info.kind.as_str());
+    app.shown().store.targets().iter().filter(of_kind).nth(1).is_some()
+}
+
 /// A row of a flat table.
 pub(super) fn row(key: RowKey, severity: Severity, cells: Vec<Cell>) -> Row {
     Row { key, depth: 0, last: Vec::new(), severity, cells }

@@ -1,6 +1,6 @@
 //! Every session of every database.
 
-use super::draft::{Draft, col, row};
+use super::draft::{Draft, col, row, several, shared};
 use super::statements::seen;
 use crate::app::{App, Cell, Column, RowKey};
 use crate::detect::blocking::Forest;
@@ -13,7 +13,7 @@ pub(super) const POSTGRES: &[&str] = &["postgres"];
 /// A transaction left open for so long is worth a look.
 const LEFT_OPEN: f64 = 60.0;
 
-const COLUMNS: &[Column] = &[
+const COLUMNS: &[Column; 11] = &[
     col("PID", 7, true, 0),
     col("WHO", 12, false, 1),
     col("USER", 10, false, 5),
@@ -27,12 +27,16 @@ const COLUMNS: &[Column] = &[
     col("QUERY", 0, false, 1),
 ];
 
+const SHARED: &[Column; 11] = &shared(COLUMNS);
+
 /// `idle in tx 2m14s`: the state with its age where that matters.
 pub(super) fn state(backend: &Backend) -> String {
     let word = match backend.state {
         BackendState::IdleInTransaction => "idle in tx",
         BackendState::IdleInTransactionAborted => "failed tx",
-        // The server's own processes have none.
+        // The one of the server's own processes that waits for locks.
+        BackendState::Unknown if backend.kind.as_str() == "startup" => return "replays the log".into(),
+        // The others have none.
         BackendState::Unknown if !backend.is_client() => return "-".into(),
         other => return other.word().to_owned(),
     };
@@ -41,7 +45,11 @@ pub(super) fn state(backend: &Backend) -> String {
 
 pub(super) fn sessions(app: &App) -> Draft {
     let now = app.moment();
-    let mut draft = Draft { columns: COLUMNS, empty: "no session is known", ..Draft::default() };
+    let mut draft = Draft {
+        columns: if several(app, POSTGRES) { SHARED } else { COLUMNS },
+        empty: "no session is known",
+        ..Draft::default()
+    };
     let mut said = Vec::new();
     for (target, sample) in app.shown().store.databases(now) {
         let forest = Forest::build(&sample.backends, &sample.prepared);

@@ -1,11 +1,12 @@
 //! What statements cost lately, dearest first: by the time they kept sessions busy.
 
-use super::draft::{Draft, col, row};
+use super::draft::{Draft, col, row, several, shared};
+use super::sessions::POSTGRES;
 use crate::app::{App, Cell, Column, RowKey};
 use crate::model::words::span;
 use crate::model::{SafeText, Severity, StatementCost, TargetId};
 
-const COLUMNS: &[Column] = &[
+const COLUMNS: &[Column; 10] = &[
     col("BUSY", 7, true, 0),
     col("OF ALL", 6, true, 1),
     col("CALLS", 9, true, 0),
@@ -17,6 +18,8 @@ const COLUMNS: &[Column] = &[
     col("ON", 10, false, 5),
     col("STATEMENT", 0, false, 0),
 ];
+
+const SHARED: &[Column; 10] = &shared(COLUMNS);
 
 /// What a row is called by: unique in its table.
 fn name(it: &StatementCost) -> String {
@@ -45,7 +48,7 @@ pub(super) fn seen(query: &SafeText) -> Cell {
 
 pub(super) fn statements(app: &App) -> Draft {
     let mut draft = Draft {
-        columns: COLUMNS,
+        columns: if several(app, POSTGRES) { SHARED } else { COLUMNS },
         ordered: true,
         empty: "no statement statistics yet: they need pg_stat_statements, and two readings of it",
         ..Draft::default()

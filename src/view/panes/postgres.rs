@@ -72,7 +72,10 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
     let clients = || sample.backends.iter().filter(|backend| backend.is_client());
     let count = |of: &dyn Fn(&Backend) -> bool| Some(clients().filter(|backend| of(backend)).count() as f64);
     let waits = |backend: &Backend| backend.waits_for_lock() || !backend.blocked_by.is_empty();
-    let locked = count(&waits);
+    // A standby's replay that waits is as locked as a client is.
+    let replay = |backend: &&Backend| backend.kind.as_str() == "startup" && waits(backend);
+    let replays = sample.backends.iter().filter(replay).count() as f64;
+    let locked = count(&waits).map(|clients| clients + replays);
     let active = |backend: &Backend| backend.state == BackendState::Active;
     let long = |backend: &Backend| backend.query_age.is_some_and(|age| age >= slow_after);
     // Who waits for a lock is told as locked, not as slow.
