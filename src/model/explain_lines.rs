@@ -42,6 +42,8 @@ pub enum ExplainLineKind {
 const BEFORE: usize = 16;
 /// Levels of the tree that are drawn apart.
 const DEPTH: u16 = 16;
+/// Steps of a tree that are seen on a small screen.
+const SEEN: usize = 3;
 
 impl Explanation {
     /// The lines, best read in a fixed width.
@@ -54,6 +56,12 @@ impl Explanation {
         let place = format!("planned in {} as {}", self.database, self.role);
         add(K::Head, none(), if self.who.is_empty() { place } else { format!("{}; {place}", self.who) });
         add(K::Query, none(), self.query.to_string());
+        // A small screen ends before a deep tree does: what matters most of it stands above it too.
+        let deep = self.steps.iter().enumerate().find(|(at, step)| step.costliest && *at > SEEN);
+        if let Some((_, step)) = deep {
+            let why = step.beware.first().map_or_else(String::new, |why| format!(", {why}"));
+            add(K::Costliest, none(), format!("{:.0} % of the cost: {}{why}", step.share * 100.0, step.what));
+        }
         add(K::Empty, none(), none());
         add(K::Columns, none(), format!("{:>5}  {:>7}  STEP", "COST", "ROWS"));
         for step in &self.steps {
@@ -123,10 +131,29 @@ pub fn table_size(rows: f64, size: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ExplainStep;
 
     #[test]
     fn rows_stay_in_their_column() {
         let all = [0.0, 41_200.0, 99_999.0, 123_456.0, 2e6, 3.4e10, 5e15].map(short);
         assert_eq!(all, ["0", "41 200", "99 999", "123 k", "2.0 M", "34 G", "5000 T"]);
+    }
+
+    #[test]
+    fn the_costliest_step_of_a_deep_tree_stands_above_it_too() {
+        let step = |depth, share: f64| ExplainStep {
+            depth,
+            what: format!("Step {depth}").into(),
+            share,
+            costliest: share > 0.5,
+            beware: vec!["reads all of it".into()],
+            ..ExplainStep::default()
+        };
+        let text = |costliest: u16| {
+            let steps = (0..7).map(|depth| step(depth, if depth == costliest { 0.9 } else { 0.0 })).collect();
+            Explanation { steps, ..Explanation::default() }.text()
+        };
+        assert!(text(6).contains("90 % of the cost: Step 6, reads all of it"), "{}", text(6));
+        assert!(!text(1).contains("of the cost"), "{}", text(1));
     }
 }
