@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::draft::{Draft, col, row, several, severity, shared};
-use super::sessions::POSTGRES;
 use crate::app::{App, Cell, Column, RowKey};
 use crate::model::words::{many, span};
 use crate::model::{Backend, BackendState, DatabaseSample, Resource, Sample, Severity};
@@ -40,11 +39,7 @@ struct Held<'a> {
 
 pub(super) fn connections(app: &App) -> Draft {
     let now = app.moment();
-    let mut draft = Draft {
-        columns: if several(app, POSTGRES) { SHARED } else { COLUMNS },
-        empty: "no connection is known",
-        ..Draft::default()
-    };
+    let mut draft = Draft { columns: COLUMNS, empty: "no connection is known", ..Draft::default() };
     let mut said = Vec::new();
     for (target, sample) in app.shown().store.databases(now) {
         let id = &target.info.id;
@@ -95,6 +90,9 @@ pub(super) fn connections(app: &App) -> Draft {
                 ],
             ));
         }
+    }
+    if several(&draft) {
+        draft.columns = SHARED;
     }
     draft.summary = said.join("   ");
     draft

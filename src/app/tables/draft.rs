@@ -41,10 +41,12 @@ pub(super) const fn shared<const N: usize>(of: &[Column; N]) -> [Column; N] {
     columns
 }
 
-/// Whether more than one target of these kinds is polled, answering or not.
-pub(super) fn several(app: &App, kinds: &[&str]) -> bool {
-    let of_kind = |target: &&std::sync::Arc<Target>| kinds.contains(&target.info.kind.as_str());
-    app.shown().store.targets().iter().filter(of_kind).nth(1).is_some()
+/// Whether the rows are of more than one server.
+pub(super) fn several(draft: &Draft) -> bool {
+    let Some(at) = draft.columns.iter().position(|column| column.title == "ON") else { return false };
+    let mut places = draft.rows.iter().map(|row| row.cells.get(at));
+    let first = places.next();
+    places.any(|place| Some(place) != first)
 }
 
 /// A row of a flat table.

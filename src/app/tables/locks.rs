@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, col, polled, several, severity};
 use super::fold::{Leafy, Run, folded, shape};
-use super::sessions::{POSTGRES, state};
+use super::sessions::state;
 use super::statements::seen;
 use crate::app::{App, Cell, Column, Place, Row, RowKey, Tab};
 use crate::detect::blocking::{Forest, Node};
@@ -22,23 +22,23 @@ const COLUMNS: &[Column] = &[
     col("QUERY", 0, false, 3),
 ];
 
-/// Where several servers are watched, whose session it is says more than the head of a statement.
+/// Where trees of several servers stand together, whose session it is says more than the head of a statement.
 const SHARED: &[Column] = &[
     col("PID", 11, true, 0),
     col("WHO", 12, false, 1),
     col("STATE", 17, false, 2),
-    col("XACT", 6, true, 3),
+    col("XACT", 6, true, 4),
     col("WAITS", 6, true, 1),
     col("FREES", 5, true, 0),
-    col("HOLDS / WANTS", 22, false, 5),
+    col("HOLDS / WANTS", 22, false, 3),
     col("ON", 10, false, 1),
     col("QUERY", 0, false, 4),
 ];
 
 pub(super) fn locks(app: &App) -> Draft {
     let now = app.moment();
-    let columns = if several(app, POSTGRES) { SHARED } else { COLUMNS };
-    let mut draft = Draft { columns, ordered: true, empty: "nobody waits for a lock", ..Draft::default() };
+    let mut draft =
+        Draft { columns: COLUMNS, ordered: true, empty: "nobody waits for a lock", ..Draft::default() };
     let mut said = Vec::new();
     let mut databases: Vec<_> = app.shown().store.databases(now).collect();
     let worst = |target: &Target| severity(app, &[Resource::PostgresLocks], &target.info.id);
@@ -63,6 +63,9 @@ pub(super) fn locks(app: &App) -> Draft {
         } else {
             draft.rows.extend(all.into_iter().map(|it| it.row));
         }
+    }
+    if several(&draft) {
+        draft.columns = SHARED;
     }
     draft.summary = said.join("   ");
     draft

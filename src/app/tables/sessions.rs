@@ -45,11 +45,7 @@ pub(super) fn state(backend: &Backend) -> String {
 
 pub(super) fn sessions(app: &App) -> Draft {
     let now = app.moment();
-    let mut draft = Draft {
-        columns: if several(app, POSTGRES) { SHARED } else { COLUMNS },
-        empty: "no session is known",
-        ..Draft::default()
-    };
+    let mut draft = Draft { columns: COLUMNS, empty: "no session is known", ..Draft::default() };
     let mut said = Vec::new();
     for (target, sample) in app.shown().store.databases(now) {
         let forest = Forest::build(&sample.backends, &sample.prepared);
@@ -64,6 +60,9 @@ pub(super) fn sessions(app: &App) -> Draft {
             if sample.left_out > 0 { format!(", {} left out", sample.left_out) } else { String::new() };
         let count = many(sample.backends.len() as u64, "session", "sessions");
         said.push(format!("{}: {count}{left}", target.info.id));
+    }
+    if several(&draft) {
+        draft.columns = SHARED;
     }
     draft.summary = said.join("   ");
     draft

@@ -1,7 +1,6 @@
 //! What statements cost lately, dearest first: by the time they kept sessions busy.
 
 use super::draft::{Draft, col, row, several, shared};
-use super::sessions::POSTGRES;
 use crate::app::{App, Cell, Column, RowKey};
 use crate::model::words::span;
 use crate::model::{SafeText, Severity, StatementCost, TargetId};
@@ -48,7 +47,7 @@ pub(super) fn seen(query: &SafeText) -> Cell {
 
 pub(super) fn statements(app: &App) -> Draft {
     let mut draft = Draft {
-        columns: if several(app, POSTGRES) { SHARED } else { COLUMNS },
+        columns: COLUMNS,
         ordered: true,
         empty: "no statement statistics yet: they need pg_stat_statements, and two readings of it",
         ..Draft::default()
@@ -95,6 +94,9 @@ pub(super) fn statements(app: &App) -> Draft {
                 ],
             ));
         }
+    }
+    if several(&draft) {
+        draft.columns = SHARED;
     }
     draft.summary = said.join("   ");
     draft

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, col, row, several, severity};
-use super::sessions::POSTGRES;
+use super::draft::{Draft, col, row, severity};
 use crate::app::{App, Cell, Column, RowKey};
 use crate::model::words::{bytes, count, span};
 use crate::model::{Backend, BackendState, DatabaseSample, Resource, Severity, TargetId};
@@ -14,15 +13,6 @@ const COLUMNS: &[Column] = &[
     col("NAME", 18, false, 0),
     col("VALUE", 8, true, 0),
     col("ON", 10, false, 2),
-    col("", 0, false, 0),
-];
-
-/// Where several servers are watched: on a narrow screen too it is told which one a row is of.
-const SHARED: &[Column] = &[
-    col("WHAT", 14, false, 0),
-    col("NAME", 23, false, 0),
-    col("VALUE", 10, true, 0),
-    col("ON", 10, false, 0),
     col("", 0, false, 0),
 ];
 
@@ -41,12 +31,8 @@ impl Lines<'_> {
 }
 
 pub(super) fn upkeep(app: &App) -> Draft {
-    let mut draft = Draft {
-        columns: if several(app, POSTGRES) { SHARED } else { COLUMNS },
-        ordered: true,
-        empty: "no database has answered",
-        ..Draft::default()
-    };
+    let mut draft =
+        Draft { columns: COLUMNS, ordered: true, empty: "no database has answered", ..Draft::default() };
     let mut said = Vec::new();
     for (target, sample) in app.shown().store.databases(app.moment()) {
         let id = &target.info.id;
