@@ -94,7 +94,7 @@ fn disk(culprit: Option<&Culprit>) -> String {
     match culprit {
         Some(Culprit::Device { name }) if name.as_str().starts_with('/') => {
             let mount = name.as_str();
-            let short = mount.len() <= 20 && mount.chars().all(plain);
+            let short = mount.len() <= 17 && mount.chars().all(plain);
             format!("see what grows: du -xh {} | sort -h", if short { mount } else { "there" })
         }
         _ => "see who reads and writes there: iotop -o".into(),
@@ -126,6 +126,7 @@ mod tests {
         assert_eq!(mount("/var/lib"), "see what grows: du -xh /var/lib | sort -h");
         assert_eq!(mount("/mnt/$(reboot)"), "see what grows: du -xh there | sort -h");
         assert_eq!(mount("vda"), "see who reads and writes there: iotop -o");
-        assert!(mount("/a/mount/of/20/bytes").len() <= 50);
+        assert_eq!(mount("/a/mount/of/17/by").len(), 50);
+        assert_eq!(mount("/a/mount/of/18/byt"), "see what grows: du -xh there | sort -h");
     }
 }

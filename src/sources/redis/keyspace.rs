@@ -136,8 +136,10 @@ impl Keyspace {
         sample.misses = sample.misses.saturating_sub(misses);
     }
 
-    fn tell_inside(&self, told: &mut NamespaceSample, mine: impl Fn(&[u8]) -> bool) {
+    fn tell_inside(&self, told: &mut NamespaceSample, used: u64, mine: impl Fn(&[u8]) -> bool) {
         self.inside.tell(told, &mine);
+        // A part is not more than the whole, however uneven the keys are.
+        told.bytes = told.bytes.map(|it| if used > 0 { it.min(used as f64) } else { it });
         let sampled = told.largest.as_ref().map_or(0, |it| it.bytes);
         if let Some(larger) = self.large.largest(mine).filter(|it| it.bytes > sampled) {
             told.largest = Some(larger);
@@ -154,7 +156,7 @@ impl Keyspace {
                 ..NamespaceSample::default()
             };
             estimated(&mut told, self.shares.of_namespace(at));
-            self.tell_inside(&mut told, |key| key.starts_with(it.prefix.as_bytes()));
+            self.tell_inside(&mut told, sample.used_memory, |key| key.starts_with(it.prefix.as_bytes()));
             told
         });
         sample.namespaces = configured.collect();
@@ -163,7 +165,7 @@ impl Keyspace {
             let mut told = NamespaceSample { name: text.clone(), prefix: text, ..NamespaceSample::default() };
             estimated(&mut told, Some(estimate));
             let mine = |key: &[u8]| if prefix.is_empty() { is_bare(key) } else { key.starts_with(&prefix) };
-            self.tell_inside(&mut told, mine);
+            self.tell_inside(&mut told, sample.used_memory, mine);
             told
         });
         sample.found = found.collect();
