@@ -5,6 +5,7 @@ mod app_servers;
 mod blocking;
 mod blocking_cases;
 mod blocking_crowd;
+mod certificate;
 mod cli;
 mod config;
 mod console;

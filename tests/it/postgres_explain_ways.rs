@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "only tests call these")]
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::process::Command;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use warroom::actions::PostgresActions;
@@ -12,6 +11,7 @@ use warroom::lab::postgres::{Postgres, Settings, start_with};
 use warroom::model::{ExplainAsk, ExplainOf, Explanation, OutcomeKind, Refusal, Severity};
 use warroom::sources::KINDS;
 
+use crate::certificate::certificate;
 use crate::postgres::{accounts, poll, poll_until, server, source, spec};
 
 async fn ask(spec: &TargetSpec, text: &str) -> Result<Explanation, Refusal> {
@@ -53,18 +53,7 @@ async fn polls_plans_and_explanations_go_over_tls() {
     let server = server(&[]);
     readable(&server).await;
     let owner = std::fs::metadata(server.sockets()).unwrap();
-    let (key, certificate) = (server.sockets().join("tls.key"), server.sockets().join("tls.crt"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-days", "2", "-subj", "/CN=lab", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (certificate, key) = certificate(server.sockets());
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     for file in [&key, &certificate] {
         std::os::unix::fs::chown(file, Some(owner.uid()), Some(owner.gid())).unwrap();

@@ -7,7 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use warroom::lab;
 use warroom::lab::free_port;
 use warroom::model::{OutcomeKind, Sample};
 
+use super::certificate::certificate;
 use super::redis::{client, kind, poll, run, source};
 use super::redis_clear::{act, fill, plan, target};
 
@@ -29,23 +30,6 @@ impl Drop for Ends {
         self.0.kill().ok();
         self.0.wait().ok();
     }
-}
-
-/// A certificate that signs itself, and its key.
-fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
-    let (key, certificate) = (folder.join("tls.key"), folder.join("tls.crt"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-days", "2", "-subj", "/CN=lab", "-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    (certificate, key)
 }
 
 fn sentinel(folder: &Path, port: u16, master: u16, tls: [&str; 2]) -> Ends {

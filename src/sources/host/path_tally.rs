@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::tally::{Clock, Course};
+use super::tally::{Clock, Course, keep_fullest};
 use crate::model::{Listener, SafeText};
 use crate::sources::unix_queue::Queue;
 
@@ -65,11 +65,7 @@ impl PathTallies {
             }
         };
         let mut out: Vec<Listener> = self.queues.iter_mut().map(row).collect();
-        let left_out = out.len().saturating_sub(MOST);
-        if left_out > 0 {
-            out.sort_by_key(|it| std::cmp::Reverse(it.max_depth));
-            out.truncate(MOST);
-        }
+        let left_out = keep_fullest(&mut out, MOST);
         (out, left_out)
     }
 }

@@ -181,13 +181,19 @@ impl Tallies {
                 }
             })
             .collect();
-        let left_out = out.len().saturating_sub(MOST);
-        if left_out > 0 {
-            out.sort_by_key(|it| std::cmp::Reverse(it.max_depth));
-            out.truncate(MOST);
-        }
+        let left_out = keep_fullest(&mut out, MOST);
         (out, left_out)
     }
+}
+
+/// Keeps at most so many, the fullest; how many were left out.
+pub(super) fn keep_fullest(rows: &mut Vec<Listener>, most: usize) -> usize {
+    let left_out = rows.len().saturating_sub(most);
+    if left_out > 0 {
+        rows.sort_by_key(|it| std::cmp::Reverse(it.max_depth));
+        rows.truncate(most);
+    }
+    left_out
 }
 
 #[cfg(test)]
