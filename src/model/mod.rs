@@ -60,7 +60,7 @@ pub use intent::{Intent, ServerChange};
 pub use lock::{Freed, Lock};
 pub use metrics::{METRIC_KEYS, METRIC_LABELS, METRIC_PRESETS, MetricSelector};
 pub use newcomers::Newcomers;
-pub use pausing::{PauseReach, QueueChange, pause_reach};
+pub use pausing::{PauseReach, QueueChange, bullmq_worker, pause_reach};
 pub use plan::{
     Actor, Confirm, Gentler, NextStep, Outcome, OutcomeKind, Plan, PlanLine, Progress, Refusal, StepResult,
 };

@@ -1,5 +1,6 @@
 //! Which queue libraries can be told from outside to leave a queue alone for a while, and how far that reaches.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a queue.
@@ -46,5 +47,28 @@ pub fn pause_reach(kind: &str) -> Result<PauseReach, &'static str> {
         "celery" => Err("Celery's workers are told one by one: celery control cancel_consumer QUEUE"),
         "rabbitmq" => Err("RabbitMQ cannot hold a queue back: stop those that read it"),
         _ => Err("this library has no way to hold a queue back: stop its workers"),
+    }
+}
+
+/// Whether a connection that calls itself `name` is one on which a worker of this `BullMQ` queue waits for jobs.
+#[must_use]
+pub fn bullmq_worker(prefix: &str, queue: &str, name: &str) -> bool {
+    let ours = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(':'));
+    let rest = ours.and_then(|rest| rest.strip_prefix(BASE64_STANDARD.encode(queue).as_str()));
+    // From version 5 on a worker may have a name of its own behind the queue's.
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(":w:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bullmq_worker;
+
+    #[test]
+    fn a_worker_is_known_by_its_queue() {
+        assert!(bullmq_worker("bull", "mail", "bull:bWFpbA=="));
+        assert!(bullmq_worker("bull", "mail", "bull:bWFpbA==:w:eu-1"));
+        for other in ["", "bull:bWFpbA==:qe", "bull:bWFpbHM=", "mine:bWFpbA==", "bullbWFpbA=="] {
+            assert!(!bullmq_worker("bull", "mail", other), "{other}");
+        }
     }
 }

@@ -148,21 +148,6 @@ fn from_number(number: f64) -> Option<Timestamp> {
     Some(Timestamp::from_micros(micros as i64))
 }
 
-/// Base64 with the usual alphabet, padded.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |n: usize| u32::from(chunk.get(n).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for (n, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            let letter = LETTERS[(bits >> shift & 63) as usize];
-            out.push(if n <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,13 +168,6 @@ mod tests {
         }
         assert_eq!(from_text("17"), None);
         assert_eq!(from_text("soon"), None);
-    }
-
-    #[test]
-    fn base64_is_padded() {
-        for (text, code) in [("mail", "bWFpbA=="), ("", ""), ("a", "YQ=="), ("ab", "YWI="), ("abc", "YWJj")] {
-            assert_eq!(base64(text.as_bytes()), code);
-        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -182,3 +182,44 @@ async fn what_cannot_be_paused_without_harm_is_left_alone() {
     let (_, says) = refused(&QueueActions::new(&looker), &pause).await;
     assert!(says.contains("ACL SETUSER looker +hset") && says.contains("~bull:mail:*"), "{says}");
 }
+
+/// The library notes no version up to early 5, so what its workers wait for has to tell; others may wait in
+/// another way.
+#[tokio::test]
+async fn workers_of_other_queues_do_not_tell_how_this_one_is_woken() {
+    let server = lab::redis::start(&[]).unwrap();
+    let mut it = Library::start(4, &server.url(4)).await;
+    it.put("first", &json!({})).await;
+    it.done(&["first"]).await;
+    let actions = QueueActions::new(&spec("bullmq", &it.url));
+    let plan = actions.plan(&wish(Some("mail"), QueueChange::Pause)).await.unwrap();
+    let mut others = Vec::new();
+    for (database, name) in [(4, "bull:b3RoZXI="), (5, "bull:bWFpbA==")] {
+        let mut other = client(&server.url(database)).await;
+        run(&mut other, &["CLIENT", "SETNAME", name]).await;
+        others.push(tokio::spawn(async move {
+            run(&mut other, &["BZPOPMIN", "another:marker", "0"]).await;
+        }));
+    }
+    let mut looker = client(&server.url(0)).await;
+    let began = tokio::time::Instant::now();
+    loop {
+        let clients = redis::from_redis_value::<String>(run(&mut looker, &["CLIENT", "LIST"]).await).unwrap();
+        if clients.matches(" cmd=bzpopmin ").count() == 2 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(40), "they never wait: {clients}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let outcome = act(&actions, plan).await;
+    assert_eq!(outcome.kind, OutcomeKind::Done, "it changed for others only: {}", outcome.says);
+    it.put("urgent", &json!({"priority": 1})).await;
+    it.told(QueueChange::Resume).await;
+    it.done(&["urgent"]).await;
+    assert_eq!(
+        run(&mut it.redis, &["EXISTS", "bull:mail:marker"]).await,
+        Value::Int(0),
+        "version 4 has none"
+    );
+    others.iter().for_each(tokio::task::JoinHandle::abort);
+}

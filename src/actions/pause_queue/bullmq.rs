@@ -9,7 +9,7 @@ use super::redis_door::{allowed, facts, open, read, sent, told};
 use super::words::{self, Found, changed};
 use crate::actions::clear::{Facts, number, text};
 use crate::config::TargetSpec;
-use crate::model::{Plan, QueueChange, Refusal};
+use crate::model::{Plan, QueueChange, Refusal, bullmq_worker};
 
 /// How often it is begun anew because jobs came in meanwhile.
 const TRIES: usize = 20;
@@ -40,8 +40,7 @@ struct Keys(String);
 
 impl Keys {
     fn of(spec: &TargetSpec, queue: &str) -> Self {
-        let prefix = spec.prefix.as_deref().unwrap_or("bull").trim_end_matches(':');
-        Self(format!("{prefix}:{queue}"))
+        Self(format!("{}:{queue}", prefix(spec)))
     }
 
     fn key(&self, rest: &str) -> String {
@@ -212,14 +211,16 @@ async fn look(
         ),
         _ => (None, None),
     };
-    let era = match version.as_deref() {
+    let noted = version.as_deref();
+    let era = match noted {
         Some(version) => era(version)?,
-        None => unversioned(spec, connection).await?,
+        None => unversioned(spec, connection, queue).await?,
     };
     let (wait, kept, prioritized) = (count(2), count(3), count(4));
     let found = Found {
         at: facts.clock,
-        identity: format!("{} {} {era:?} {}", facts.run_id, keys.0, paused.as_deref().unwrap_or("-")),
+        // Not the era: where no version is noted, a worker that is busy just now tells another one.
+        identity: [&facts.run_id, &keys.0, noted.unwrap_or("-"), paused.as_deref().unwrap_or("-")].join(" "),
         paused: paused.is_some(),
         queues: vec![queue.to_owned()],
         waiting: wait + kept + prioritized,
@@ -243,13 +244,41 @@ fn era(version: &str) -> Result<Era, Refusal> {
     }
 }
 
-/// Up to early 5 the library notes none: what the workers wait for tells. Where none waits, none has to be woken.
-async fn unversioned(spec: &TargetSpec, connection: &mut MultiplexedConnection) -> Result<Era, Refusal> {
+/// Up to early 5 the library notes none: what the workers of this queue wait for tells. Where none waits, none
+/// has to be woken.
+async fn unversioned(
+    spec: &TargetSpec,
+    connection: &mut MultiplexedConnection,
+    queue: &str,
+) -> Result<Era, Refusal> {
     let mut question = redis::pipe();
-    question.cmd("CLIENT").arg("LIST");
+    question.cmd("CLIENT").arg("ID").cmd("CLIENT").arg("LIST");
     let answers = read(spec, connection, &question).await?;
-    let clients = answers.first().map(text).unwrap_or_default();
-    Ok(if clients.lines().any(|client| client.contains(" cmd=bzpopmin ")) { Era::Marker } else { Era::Lists })
+    let own = answers.first().and_then(number).map(|id| id.to_string());
+    let clients = answers.get(1).map(text).unwrap_or_default();
+    // A queue of this name in another database is another queue.
+    let database =
+        clients.lines().find(|it| field(it, "id") == own.as_deref()).and_then(|it| field(it, "db"));
+    let marked = clients.lines().any(|client| {
+        field(client, "cmd") == Some("bzpopmin")
+            && field(client, "db") == database
+            && field(client, "name").is_some_and(|name| bullmq_worker(prefix(spec), queue, name))
+    });
+    Ok(if marked { Era::Marker } else { Era::Lists })
+}
+
+/// What a line of `CLIENT LIST` says of one thing.
+fn field<'a>(client: &'a str, name: &str) -> Option<&'a str> {
+    client
+        .split(' ')
+        .filter_map(|field| field.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, it)| it)
+}
+
+/// What the names of the library's keys begin with.
+fn prefix(spec: &TargetSpec) -> &str {
+    spec.prefix.as_deref().unwrap_or("bull").trim_end_matches(':')
 }
 
 #[cfg(test)]

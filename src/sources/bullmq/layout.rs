@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use redis::{Pipeline, Value};
 use serde_json::Value as Json;
 
+use super::super::BoxFuture;
+use super::super::clients::Client;
 use super::super::failed_jobs::{self, Failed, LOOKED_AT as FAILED};
 use super::super::heads::{self, ServerClock};
 use super::super::queue_poll::{Head, Layout, Watch};
-use super::super::resp;
+use super::super::resp::{self, Resp};
 use crate::config::TargetSpec;
-use crate::model::{Missing, NotedJob, Queue, QueueAge, QueueSample, SafeText, Timestamp};
+use crate::model::{Missing, NotedJob, Queue, QueueAge, QueueSample, SafeText, Timestamp, bullmq_worker};
 
 /// Jobs under way that are looked at in each queue: the ones begun first.
 const LOOKED_AT: isize = 3;
@@ -28,6 +30,7 @@ pub(super) struct BullMq {
     failed: Failed,
     /// Place of a queue, its name, how many failed, and the newest of them.
     dead: Vec<(usize, String, u64, Vec<String>)>,
+    database: i64,
 }
 
 impl BullMq {
@@ -49,6 +52,7 @@ impl Layout for BullMq {
             seen: 0,
             failed: Failed::default(),
             dead: Vec::new(),
+            database: 0,
         })
     }
 
@@ -157,7 +161,7 @@ impl Layout for BullMq {
             dead,
             dying: self.failed.count(name, dead),
             added: resp::count(added).or(Some(0)),
-            workers: workers(&self.prefix, name, watch),
+            workers: workers(&self.prefix, name, self.database, watch),
             paused: Some(resp::list(meta).first().and_then(resp::text).as_deref() == Some("1")),
             ..Queue::default()
         };
@@ -244,6 +248,11 @@ impl Layout for BullMq {
         }
     }
 
+    fn listen<'a>(&'a mut self, connection: &'a Resp) -> BoxFuture<'a, ()> {
+        self.database = connection.database();
+        Box::pin(std::future::ready(()))
+    }
+
     fn finish(&mut self, watch: &Watch, sample: &mut QueueSample) {
         if watch.clients.list().is_none() {
             let why = "CLIENT LIST is refused; mend: ACL SETUSER <user> +client|list";
@@ -261,10 +270,9 @@ fn failed_job(answer: &Value) -> Option<(String, String)> {
 }
 
 /// Workers of a queue: each names the connection on which it waits.
-fn workers(prefix: &str, queue: &str, watch: &Watch) -> Option<u32> {
-    let plain = format!("{prefix}:{}", heads::base64(queue.as_bytes()));
-    let named = format!("{plain}:w:");
-    let ours = |name: &str| name == plain || name.starts_with(&named);
-    let count = watch.clients.list()?.iter().filter(|client| ours(&client.name)).count();
+fn workers(prefix: &str, queue: &str, database: i64, watch: &Watch) -> Option<u32> {
+    let waits =
+        |it: &&Client| it.database.is_none_or(|it| it == database) && bullmq_worker(prefix, queue, &it.name);
+    let count = watch.clients.list()?.iter().filter(waits).count();
     u32::try_from(count).ok()
 }
