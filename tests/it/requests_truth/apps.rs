@@ -8,12 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rustix::process::Signal;
+use warroom::config::{Secret, TargetSpec};
+use warroom::lab::haproxy::Haproxy;
 use warroom::lab::{self, Folder, Process, free_port};
+use warroom::model::TargetId;
 
-use super::{Row, arrivals, clock, is_told_truly, now, row, watch};
+use super::{Row, arrivals, clock, crowd, edge, host, is_told_truly, now, row, watch};
 
 /// Requests a second, to each; the work of each takes 20 ms.
 const RATE: f64 = 30.0;
+/// Clients that each ask again as soon as they are answered.
+const CROWD: usize = 9;
 
 const PYTHON: &str = "import time
 out = open('waits', 'a', 1)
@@ -45,6 +50,8 @@ echo 'ok';
 struct Server {
     name: &'static str,
     port: u16,
+    /// How it is asked for its own figures; gunicorn has none.
+    own: Option<TargetSpec>,
     folder: Folder,
     _process: Process,
 }
@@ -54,56 +61,92 @@ impl Server {
         name: &'static str,
         files: &[(&str, &str)],
         gently: Signal,
-        command: impl Fn(u16, &Folder) -> Command,
+        url: &str,
+        command: impl Fn([u16; 2], &Folder) -> Command,
     ) -> Self {
-        let (folder, port) = (Folder::temporary(name).unwrap(), free_port().unwrap());
+        let (folder, port, asked) =
+            (Folder::temporary(name).unwrap(), free_port().unwrap(), free_port().unwrap());
         for (file, text) in files {
             std::fs::write(folder.path().join(file), text).unwrap();
         }
-        let mut command = command(port, &folder);
+        let mut command = command([port, asked], &folder);
         command.current_dir(folder.path()).env_remove("PORT");
         let log = folder.path().join("log");
         let mut process = Process::start(name, &mut command, &log, gently).unwrap();
         process.wait_ready(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).unwrap();
-        Self { name, port, folder, _process: process }
+        let own = (!url.is_empty()).then(|| {
+            let id = TargetId::parse(name).unwrap();
+            let mut spec = TargetSpec::new(id, &name.replace('-', "_"))
+                .with_url(&url.replace("PORT", &asked.to_string()));
+            spec.token = (name == "puma").then(|| Secret::new("t"));
+            spec.listens = (name != "uwsgi").then(|| format!("127.0.0.1:{port}"));
+            spec
+        });
+        Self { name, port, own, folder, _process: process }
     }
 
     fn all() -> Vec<Self> {
-        let uwsgi = Self::start("uwsgi", &[("app.py", PYTHON)], Signal::INT, |port, _| {
-            let mut command = Command::new("uwsgi");
-            command.args(["--plugin", "python3", "--wsgi-file", "app.py", "--master", "--die-on-term"]);
-            command.args(["--processes", "1", "--listen", "100", "--http-socket"]);
-            command.arg(format!("127.0.0.1:{port}"));
-            command
-        });
-        let gunicorn = Self::start("gunicorn", &[("app.py", PYTHON)], Signal::TERM, |port, _| {
+        let uwsgi = Self::start(
+            "uwsgi",
+            &[("app.py", PYTHON)],
+            Signal::INT,
+            "tcp://127.0.0.1:PORT",
+            |[port, asked], _| {
+                let mut command = Command::new("uwsgi");
+                command.args(["--plugin", "python3", "--wsgi-file", "app.py", "--master", "--die-on-term"]);
+                command.args(["--processes", "1", "--listen", "100", "--http-socket"]);
+                command.arg(format!("127.0.0.1:{port}")).args(["--stats", &format!("127.0.0.1:{asked}")]);
+                command
+            },
+        );
+        let gunicorn = Self::start("gunicorn", &[("app.py", PYTHON)], Signal::TERM, "", |[port, _], _| {
             let python = std::env::var("WARROOM_TEST_PYTHON").unwrap();
             let mut command = Command::new(python);
             command.args(["-m", "gunicorn", "-w", "1", "--no-control-socket", "-b"]);
             command.arg(format!("127.0.0.1:{port}")).arg("app:application");
             command
         });
-        let puma = Self::start("puma", &[("config.ru", RUBY)], Signal::TERM, |port, _| {
-            let mut command = Command::new("puma");
-            command.args(["-t", "1:1", "-b", &format!("tcp://127.0.0.1:{port}"), "config.ru"]);
-            command
-        });
-        let fpm = Self::start("php-fpm", &[("app.php", PHP)], Signal::TERM, |port, folder| {
-            let as_root = rustix::process::geteuid().is_root();
-            let user = if as_root { "user = root\ngroup = root\n" } else { "" };
-            let text = format!(
-                "[global]\nerror_log = {}/error.log\ndaemonize = no\n[www]\nlisten = 127.0.0.1:{port}\n\
-                 {user}pm = static\npm.max_children = 1\n",
-                folder.path().display()
-            );
-            std::fs::write(folder.path().join("fpm.conf"), text).unwrap();
-            let mut command = Command::new(fpm_program());
-            command.args(["-F", "-y"]).arg(folder.path().join("fpm.conf"));
-            if as_root {
-                command.arg("-R");
-            }
-            command
-        });
+        let puma = Self::start(
+            "puma",
+            &[("config.ru", RUBY)],
+            Signal::TERM,
+            "http://127.0.0.1:PORT",
+            |[port, asked], _| {
+                let mut command = Command::new("puma");
+                command.args(["-t", "1:1", "-b", &format!("tcp://127.0.0.1:{port}")]);
+                command.args([
+                    "--control-url",
+                    &format!("tcp://127.0.0.1:{asked}"),
+                    "--control-token",
+                    "t",
+                    "config.ru",
+                ]);
+                command
+            },
+        );
+        let fpm = Self::start(
+            "php-fpm",
+            &[("app.php", PHP)],
+            Signal::TERM,
+            "fcgi://127.0.0.1:PORT/status",
+            |[port, asked], folder| {
+                let as_root = rustix::process::geteuid().is_root();
+                let user = if as_root { "user = root\ngroup = root\n" } else { "" };
+                let text = format!(
+                    "[global]\nerror_log = {}/error.log\ndaemonize = no\n[www]\nlisten = 127.0.0.1:{port}\n\
+                 {user}pm = static\npm.max_children = 1\npm.status_path = /status\n\
+                 pm.status_listen = 127.0.0.1:{asked}\n",
+                    folder.path().display()
+                );
+                std::fs::write(folder.path().join("fpm.conf"), text).unwrap();
+                let mut command = Command::new(fpm_program());
+                command.args(["-F", "-y"]).arg(folder.path().join("fpm.conf"));
+                if as_root {
+                    command.arg("-R");
+                }
+                command
+            },
+        );
         vec![uwsgi, gunicorn, puma, fpm]
     }
 
@@ -121,8 +164,7 @@ impl Server {
                 (at >= from && at < to).then(|| wait.parse().ok())?
             })
             .collect();
-        assert!(within.len() > 50, "only {} requests were served by {}", within.len(), self.name);
-        within.iter().sum::<f64>() / within.len() as f64
+        super::mean(&within, 50)
     }
 }
 
@@ -141,6 +183,54 @@ async fn so_is_the_wait_for_a_real_app_server() {
 
 async fn measure() -> Vec<Row> {
     let servers = Server::all();
+    let (proxy, port) = proxy(&servers);
+    let stop = Arc::new(AtomicBool::new(false));
+    for at in 0..servers.len() {
+        arrivals(port, at, RATE, &stop);
+    }
+    let seen = watch(&[host(), edge(&proxy)]).await;
+    stop.store(true, Ordering::Relaxed);
+    let rows = servers.iter().enumerate().map(|(at, server)| {
+        row(at, server.name.to_owned(), true, &seen, |from, to| server.mean_between(from, to))
+    });
+    rows.collect()
+}
+
+/// No machine is watched, so each server's own figures are all there is, told once a second: a crowd that
+/// stays as large as it is makes the wait one that so few looks can tell.
+#[tokio::test]
+async fn so_is_what_an_app_server_tells_of_itself() {
+    is_told_truly(measure_own).await;
+}
+
+async fn measure_own() -> Vec<Row> {
+    let mut servers = Server::all();
+    servers.retain(|server| server.own.is_some());
+    let (proxy, port) = proxy(&servers);
+    let stop = Arc::new(AtomicBool::new(false));
+    for at in 0..servers.len() {
+        crowd(port, at, CROWD, &stop);
+    }
+    let mut specs = vec![edge(&proxy)];
+    specs.extend(servers.iter().filter_map(|server| server.own.clone()));
+    let seen = watch(&specs).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut rows = Vec::new();
+    for (at, server) in servers.iter().enumerate() {
+        let row = || row(at, server.name.to_owned(), true, &seen, |from, to| server.mean_between(from, to));
+        if server.name == "puma" {
+            // It stops accepting when its threads are busy: what waits is in the kernel, of which it knows nothing.
+            let said = super::said(at, &seen);
+            assert!(said.starts_with("cannot be known"), "{said}");
+        } else {
+            rows.push(row());
+        }
+    }
+    rows
+}
+
+/// A proxy that sends `/<at>` to the server at that place, and its port.
+fn proxy(servers: &[Server]) -> (Haproxy, u16) {
     let port = free_port().unwrap();
     let mut body = format!(
         "frontend front\n    bind 127.0.0.1:{port}\n    http-request set-header X-Request-Start t=%[date(0,us)]\n"
@@ -166,15 +256,5 @@ async fn measure() -> Vec<Row> {
             ));
         }
     }
-    let proxy = lab::haproxy::start(&body).unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    for at in 0..servers.len() {
-        arrivals(port, at, RATE, &stop);
-    }
-    let seen = watch(&proxy.socket_url()).await;
-    stop.store(true, Ordering::Relaxed);
-    let rows = servers.iter().enumerate().map(|(at, server)| {
-        row(at, server.name.to_owned(), true, &seen, |from, to| server.mean_between(from, to))
-    });
-    rows.collect()
+    (lab::haproxy::start(&body).unwrap(), port)
 }

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant, SystemTime};
 use warroom::config::{TargetSpec, Thresholds};
 use warroom::detect::Judge;
 use warroom::lab;
+use warroom::lab::haproxy::Haproxy;
 use warroom::model::{Resource, TargetId, Timestamp};
-use warroom::sources::Source;
-use warroom::sources::haproxy::HaproxySource;
-use warroom::sources::host::HostSource;
-use warroom::store::{Metric, Store, TargetInfo};
+use warroom::shell::world;
+use warroom::sources::{KINDS, Source};
+use warroom::store::{Metric, Store};
 
 /// Work of one request in ms, requests a second.
 const LOADS: [(u64, f64); 3] = [(20, 38.0), (20, 20.0), (5, 90.0)];
@@ -77,9 +77,13 @@ impl App {
         let waits = self.waits.lock().unwrap();
         let within: Vec<f64> =
             waits.iter().filter(|(at, _)| *at >= from && *at < to).map(|(_, wait)| *wait).collect();
-        assert!(within.len() > 100, "only {} requests were served", within.len());
-        within.iter().sum::<f64>() / within.len() as f64
+        mean(&within, 100)
     }
+}
+
+/// The mean; not a number where there are too few to speak of one.
+fn mean(all: &[f64], enough: usize) -> f64 {
+    if all.len() < enough { f64::NAN } else { all.iter().sum::<f64>() / all.len() as f64 }
 }
 
 /// Clients that come when they come, whoever still waits.
@@ -104,24 +108,40 @@ fn arrivals(port: u16, backend: usize, rate: f64, stop: &Arc<AtomicBool>) {
     });
 }
 
+/// Clients that each ask again as soon as they are answered.
+fn crowd(port: u16, backend: usize, clients: usize, stop: &Arc<AtomicBool>) {
+    for _ in 0..clients {
+        let stop = Arc::clone(stop);
+        std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return };
+                stream.write_all(format!("GET /{backend} HTTP/1.0\r\n\r\n").as_bytes()).ok();
+                stream.read_to_end(&mut Vec::new()).ok();
+            }
+        });
+    }
+}
+
 /// Three loads, each with and without a limit in the proxy: six apps behind one HAProxy. The mean told
-/// over the run is within 15 % of the truth of the same run; a machine too busy to be measured gets a
-/// second chance.
+/// over the run is within 15 % of the truth of the same run.
 #[tokio::test]
 async fn the_wait_that_is_told_is_the_wait_that_was() {
     is_told_truly(measure).await;
 }
 
+/// Every row must be true in most of its runs: the first, or two of three, or three of five. One run on a
+/// machine that does other things meanwhile proves nothing, and what is wrong is not true more often than not.
 async fn is_told_truly<F: Future<Output = Vec<Row>>>(measure: impl Fn() -> F) {
-    let mut last = String::new();
-    for _ in 0..3 {
-        let rows = measure().await;
-        last = rows.iter().map(Row::line).collect::<Vec<_>>().join("\n");
-        if rows.iter().all(Row::is_true) {
+    let mut runs: Vec<Vec<Row>> = Vec::new();
+    for _ in 0..5 {
+        runs.push(measure().await);
+        let is_true = |at: usize| runs.iter().filter(|run| run[at].is_true()).count() * 2 > runs.len();
+        if runs.len() % 2 == 1 && (0..runs[0].len()).all(is_true) {
             return;
         }
     }
-    panic!("never within 15 %:\n{last}");
+    let lines = runs.iter().map(|run| run.iter().map(Row::line).collect::<Vec<_>>().join("\n"));
+    panic!("not within 15 % more often than not:\n{}", lines.collect::<Vec<_>>().join("\n\n"));
 }
 
 struct Row {
@@ -167,7 +187,7 @@ async fn measure() -> Vec<Row> {
     for (at, (_, rate)) in LOADS.iter().flat_map(|load| [load, load]).enumerate() {
         arrivals(port, at, *rate, &stop);
     }
-    let seen = watch(&proxy.socket_url()).await;
+    let seen = watch(&[host(), edge(&proxy)]).await;
     stop.store(true, Ordering::Relaxed);
     let rows = apps.into_iter().enumerate().map(|(at, (app, name, blind))| {
         let row = row(at, name, blind, &seen, |from, to| app.mean_between(from, to));
@@ -179,43 +199,47 @@ async fn measure() -> Vec<Row> {
 
 /// What was told of the backend `b<at>` beside the truth, which is a mean between two moments.
 fn row(at: usize, name: String, blind: bool, seen: &Seen, mean: impl Fn(Instant, Instant) -> f64) -> Row {
-    let (began, (store, said)) = seen;
+    let (began, (store, _)) = seen;
     let id: TargetId = format!("edge/b{at}").parse().unwrap();
     let course = store.course(&id, Metric::Resource(Resource::RequestQueue)).unwrap();
     let told: Vec<(Timestamp, f64)> = course.points().filter_map(|(at, value)| Some((at, value?))).collect();
     // Each value tells of the ten seconds before it: so does its truth.
-    let told = &told[told.len() - MEASURED..];
+    let told = &told[told.len().saturating_sub(MEASURED)..];
     let truth = told.iter().map(|(at, _)| {
         let end = *began + Duration::from_secs_f64(at.seconds_since(START));
         mean(end.checked_sub(Duration::from_secs(10)).unwrap(), end)
     });
     let truth = truth.sum::<f64>() / told.len() as f64;
     let told = told.iter().map(|(_, value)| value).sum::<f64>() / told.len() as f64;
-    let says = said.iter().find(|(row, _)| *row == id).unwrap().1.clone();
+    let says = said(at, seen);
     Row { name, truth, told, says, blind }
 }
 
 /// When the polls began, the store, and what was said last of each row.
 type Seen = (Instant, (Store, Vec<(TargetId, String)>));
 
+/// What was said last of the backend `b<at>`.
+fn said(at: usize, (_, (_, said)): &Seen) -> String {
+    let id: TargetId = format!("edge/b{at}").parse().unwrap();
+    said.iter().find(|(row, _)| *row == id).unwrap().1.clone()
+}
+
+/// This machine.
+fn host() -> TargetSpec {
+    TargetSpec::new(TargetId::parse("bastion").unwrap(), "host")
+}
+
+/// The proxy.
+fn edge(proxy: &Haproxy) -> TargetSpec {
+    TargetSpec::new(TargetId::parse("edge").unwrap(), "haproxy").with_url(&proxy.socket_url())
+}
+
 /// Polls and judges once a second; the store, and what was said last of each row.
-async fn watch(url: &str) -> Seen {
-    let spec = TargetSpec::new(TargetId::parse("edge").unwrap(), "haproxy").with_url(url);
-    let mut sources: Vec<Box<dyn Source>> = vec![
-        Box::new(HostSource::new(TargetId::parse("bastion").unwrap())),
-        Box::new(HaproxySource::new(&spec).unwrap()),
-    ];
-    let info = |id: &str, kind: &str, endpoint: String| TargetInfo {
-        id: TargetId::parse(id).unwrap(),
-        kind: kind.into(),
-        endpoint,
-        every: Duration::from_secs(1),
-        timeout: Duration::from_secs(3),
-        slow_after: Duration::from_secs(1),
-        group: String::new(),
-    };
-    let mut store =
-        Store::new([info("bastion", "host", "host".into()), info("edge", "haproxy", spec.endpoint())]);
+async fn watch(specs: &[TargetSpec]) -> Seen {
+    let build =
+        |spec: &TargetSpec| (KINDS.iter().find(|kind| kind.name == spec.kind).unwrap().build)(spec).unwrap();
+    let mut sources: Vec<Box<dyn Source>> = specs.iter().map(build).collect();
+    let mut store = Store::new(specs.iter().map(world::info));
     let mut judge = Judge::new(Thresholds::default(), []);
     let began = now();
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
@@ -224,7 +248,9 @@ async fn watch(url: &str) -> Seen {
         ticks.tick().await;
         let at = START.plus(began.elapsed());
         for source in &mut sources {
-            store.take(at, source.poll().await.pop().unwrap());
+            for reading in source.poll().await {
+                store.take(at, reading);
+            }
         }
         let (judgement, _) = judge.judge(&mut store, at);
         said = judgement
