@@ -18,6 +18,9 @@ pub struct HostSample {
     /// Seconds since 1970 by its own clock when it was looked at, where somebody in between looks for us:
     /// its counters are of that moment, not of the moment of the poll.
     pub clock: Option<f64>,
+    /// Seconds from that look to the answer that told of it, by the clock of who looked for us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_ago: Option<f64>,
     /// Logical processors online.
     pub cores: u32,
     /// Processor time by mode, cumulative over all cores.

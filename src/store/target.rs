@@ -192,9 +192,15 @@ impl Target {
         self.history.iter().map(|at| &at.it)
     }
 
-    /// Age of the last good answer at `now`.
+    /// Age of the last good answer at `now`: of the look itself, where somebody in between looked for us
+    /// and tells when that was.
     #[must_use]
     pub fn age(&self, now: Timestamp) -> Option<Duration> {
-        self.sample.as_ref().map(|sample| now.since(sample.at))
+        let sample = self.sample.as_ref()?;
+        let before = match &sample.it {
+            Sample::Host(host) => host.read_ago.and_then(|ago| Duration::try_from_secs_f64(ago).ok()),
+            _ => None,
+        };
+        Some(now.since(sample.at).saturating_add(before.unwrap_or_default()))
     }
 }

@@ -138,6 +138,11 @@ async fn one_query_answers_for_every_machine() {
         now = now.plus(Duration::from_millis(100));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    let row = store.target(&spec.id.row("localhost")).unwrap();
+    let Some(Sample::Host(sample)) = row.fresh(now) else { panic!("no machine") };
+    let ago = sample.read_ago.unwrap();
+    assert!((0.0..300.0).contains(&ago), "{ago} s since the scrape");
+    assert!(row.age(now).unwrap().as_secs_f64() >= ago - 1e-3, "the age holds that of the scrape");
     assert_eq!(store.configured().count(), 1);
     assert_eq!(store.targets().len(), 4);
     assert_eq!(store.dropped(), 0);

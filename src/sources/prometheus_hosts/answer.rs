@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::query::{MARK, MARKS};
+use super::query::{MARK, MARKS, SCRAPED};
 use crate::model::{HostSample, SafeText};
 use crate::sources::node_metrics::Seen;
 use crate::sources::prometheus_text::Metric;
@@ -18,6 +18,8 @@ pub(super) struct Machine {
     /// Whether the server reached it at its last attempt.
     up: Option<bool>,
     group: SafeText,
+    /// Seconds from its last scrape to the answer.
+    read_ago: Option<f64>,
 }
 
 impl Machine {
@@ -25,6 +27,7 @@ impl Machine {
     pub(super) fn into_sample(self) -> Option<HostSample> {
         let mut sample = self.seen.into_sample()?;
         sample.group = self.group;
+        sample.read_ago = self.read_ago;
         Some(sample)
     }
 
@@ -110,6 +113,10 @@ pub(super) fn machines(text: &str, group_by: Option<&str>) -> Result<BTreeMap<St
         if name == "up" {
             // A machine that is scraped twice is reached when one of the two reaches it.
             machine.up = Some(machine.up == Some(true) || value > 0.0);
+        } else if name == SCRAPED {
+            // Both are of the server's own clock.
+            let ago = (series.value.0 - value).max(0.0);
+            machine.read_ago = Some(machine.read_ago.map_or(ago, |newest| newest.min(ago)));
         } else {
             machine.seen.take(&One { name, labels: &series.metric, value });
         }
@@ -157,6 +164,8 @@ mod tests {
             {"metric":{"instance":"web1:9100","mode":"user","warroom":"cpu"},"value":[1.5,"29.5"]},
             {"metric":{"instance":"web1:9100","warroom":"cores"},"value":[1.5,"8"]},
             {"metric":{"__name__":"up","instance":"web1:9100","warroom":"up"},"value":[1.5,"1"]},
+            {"metric":{"instance":"web1:9100","warroom":"at"},"value":[1700000009.5,"1.700000005e+09"]},
+            {"metric":{"instance":"web1:9100","job":"more","warroom":"at"},"value":[1700000009.5,"1700000007.25"]},
             {"metric":{"__name__":"up","instance":"web2:9100","warroom":"up"},"value":[1.5,"0"]},
             {"metric":{"instance":"web1:9100","warroom":"other"},"value":[1.5,"1"]},
             {"metric":{"nothing":"useful"},"value":[1.5,"NaN"]}]}}"#;
@@ -165,6 +174,7 @@ mod tests {
         assert!(all["web2:9100"].is_unreachable() && !all["web1:9100"].is_unreachable());
         let sample = all.remove("web1:9100").and_then(Machine::into_sample).expect("it answers");
         assert_eq!((sample.cores, sample.run_queue, sample.group.as_str()), (8, Some(2), "web"));
+        assert_eq!(sample.read_ago, Some(2.25), "by its newest scrape");
         assert_eq!(sample.cpu.map(|cpu| (cpu.idle, cpu.user)), Some((70.5, 29.5)));
         assert!(all.remove("web2:9100").and_then(Machine::into_sample).is_none());
 

@@ -6,9 +6,11 @@ use crate::sources::node_metrics::PLAIN;
 pub(super) const SELECT: &str = r#"job=~"node.*""#;
 /// The label that marks what is computed, so that it cannot be taken for a metric of the same labels.
 pub(super) const MARK: &str = "warroom";
-/// Times by mode over all processors of a machine; how many those are; whether it was reached.
-pub(super) const MARKS: [(&str, &str); 3] =
-    [("cpu", "node_cpu_seconds_total"), ("cores", "node_cpu_count"), ("up", "up")];
+/// Times by mode over all processors of a machine; how many those are; whether it was reached, and when.
+pub(super) const MARKS: [(&str, &str); 4] =
+    [("cpu", "node_cpu_seconds_total"), ("cores", "node_cpu_count"), ("up", "up"), ("at", SCRAPED)];
+/// When a machine was scraped last, seconds since 1970 by the server's clock.
+pub(super) const SCRAPED: &str = "scraped";
 /// Metrics with labels of their own, by name.
 const LABELLED: &str = "node_uname_info|node_vmstat_workingset_refault.*|node_disk_io_time_seconds_total|\
     node_disk_(read|written)_bytes_total|node_filesystem_(size|free|avail)_bytes|\
@@ -24,7 +26,7 @@ pub(super) fn promql(select: &str) -> String {
     let plain = PLAIN.join("|");
     // Processors are summed there: a fleet has a hundred times more of them than machines.
     format!(
-        r#"{{__name__=~"{plain}|{LABELLED}",device!~"{DEVICES}",fstype!~"{FILE_SYSTEMS}",{select}}} or label_replace(sum by (instance, mode) (node_cpu_seconds_total{{{select}}}), "{MARK}", "cpu", "", "") or label_replace(count by (instance) (node_cpu_seconds_total{{mode="idle",{select}}}), "{MARK}", "cores", "", "") or label_replace(up{{{select}}}, "{MARK}", "up", "", "")"#
+        r#"{{__name__=~"{plain}|{LABELLED}",device!~"{DEVICES}",fstype!~"{FILE_SYSTEMS}",{select}}} or label_replace(sum by (instance, mode) (node_cpu_seconds_total{{{select}}}), "{MARK}", "cpu", "", "") or label_replace(count by (instance) (node_cpu_seconds_total{{mode="idle",{select}}}), "{MARK}", "cores", "", "") or label_replace(up{{{select}}}, "{MARK}", "up", "", "") or label_replace(timestamp(up{{{select}}}), "{MARK}", "at", "", "")"#
     )
 }
 
