@@ -51,10 +51,13 @@ impl Live {
                     let kind = KINDS.iter().find(|kind| kind.name == spec.kind);
                     // Hundreds that answer in the same moment would need the memory for all their answers.
                     let lead = if many > FEW { spec.every.min(SPREAD) * n / many } else { Duration::ZERO };
+                    // From the second on they come evenly, so that half of the answers are never old.
+                    let later = if many > FEW { spec.every * n / many } else { Duration::ZERO };
+                    let later = later.saturating_sub(lead);
                     let outlet = theirs.clone();
                     tokio::spawn(async move {
                         sleep(lead).await;
-                        watch(spec, kind, outlet, clock).await;
+                        watch(spec, kind, outlet, clock, later).await;
                     });
                 }
                 drop(theirs);

@@ -41,8 +41,15 @@ impl Outlet {
 }
 
 /// Asks one target for as long as somebody listens. A source that cannot be made, hangs, fails or even
-/// panics gives failed readings; it never ends the task and never delays another.
-pub(super) async fn watch(spec: TargetSpec, kind: Option<&'static Kind>, outlet: Outlet, clock: Clock) {
+/// panics gives failed readings; it never ends the task and never delays another. The first two polls are
+/// `later` further apart than the others.
+pub(super) async fn watch(
+    spec: TargetSpec,
+    kind: Option<&'static Kind>,
+    outlet: Outlet,
+    clock: Clock,
+    mut later: Duration,
+) {
     let mut backoff = Backoff::new(spec.id.as_str());
     let mut source: Option<Box<dyn Source>> = None;
     loop {
@@ -62,6 +69,7 @@ pub(super) async fn watch(spec: TargetSpec, kind: Option<&'static Kind>, outlet:
             backoff.answered();
             next_tick(began, Instant::now(), spec.every)
         };
+        let next = next + std::mem::take(&mut later);
         tokio::select! {
             () = sleep_until(next) => {}
             () = outlet.poke.notified() => {}
@@ -154,19 +162,20 @@ mod tests {
     static KIND: Kind =
         Kind { name: "fake", says: "a fake", build, doctor: |_| Box::pin(async { Vec::new() }) };
 
-    fn start(ids: &[&str], room: usize) -> (mpsc::Receiver<At<Fact>>, Outlet) {
+    fn start(ids: &[&str], room: usize, later: u64) -> (mpsc::Receiver<At<Fact>>, Outlet) {
         let (facts, receiver) = mpsc::channel(room);
         let outlet = Outlet { facts, lost: Arc::default(), poke: Arc::default() };
         for id in ids {
             let spec = TargetSpec::new(TargetId::parse(id).expect("legal"), "fake");
-            tokio::spawn(watch(spec, Some(&KIND), outlet.clone(), || Timestamp::from_micros(1)));
+            let clock = || Timestamp::from_micros(1);
+            tokio::spawn(watch(spec, Some(&KIND), outlet.clone(), clock, Duration::from_millis(later)));
         }
         (receiver, outlet)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_hung_or_broken_target_costs_the_others_nothing() {
-        let (mut facts, _outlet) = start(&["hang", "panic", "never", "well"], 1_000);
+        let (mut facts, _outlet) = start(&["hang", "panic", "never", "well"], 1_000, 0);
         let began = Instant::now();
         let (mut well, mut kinds) = (0, std::collections::BTreeSet::new());
         while well < 20 {
@@ -185,15 +194,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn readings_nobody_takes_are_dropped_and_counted() {
-        let (mut facts, outlet) = start(&["well"], 2);
+        let (mut facts, outlet) = start(&["well"], 2, 0);
         tokio::time::sleep(Duration::from_millis(10_500)).await;
         assert_eq!(outlet.lost.load(Ordering::Relaxed), 9);
         assert!(facts.recv().await.is_some());
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_crowd_finds_its_places_between_the_first_two_polls() {
+        let (mut facts, _outlet) = start(&["well"], 10, 600);
+        let began = Instant::now();
+        let mut seen = Vec::new();
+        while seen.len() < 4 {
+            facts.recv().await.expect("a poll");
+            seen.push(began.elapsed().as_millis());
+        }
+        assert_eq!(seen, [0, 1_600, 2_600, 3_600]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_poke_polls_at_once() {
-        let (mut facts, outlet) = start(&["well"], 10);
+        let (mut facts, outlet) = start(&["well"], 10, 0);
         facts.recv().await.expect("the first poll");
         let began = Instant::now();
         tokio::time::sleep(Duration::from_millis(10)).await;
