@@ -152,6 +152,12 @@ impl WebPage {
                 "it does not speak TLS there; is it http:// or another port?",
             );
         }
+        if let Some(reason) = says.strip_prefix("invalid peer certificate: ") {
+            return self.error(PollErrorKind::Login, &mistrust(reason));
+        }
+        if says.contains("end of file before message length") {
+            return self.error(kind, "it broke off in the middle of its answer");
+        }
         // A server that went away between two polls leaves a dead connection behind.
         let gone = says.contains("closed before message completed");
         self.error(if gone { PollErrorKind::Unreachable } else { kind }, &says)
@@ -161,6 +167,22 @@ impl WebPage {
     pub(super) fn error(&self, kind: PollErrorKind, says: &str) -> PollError {
         PollError::new(kind, &format!("{}: {says}", self.place))
     }
+}
+
+/// Why a server's certificate is refused, and what mends it, by the library's reason in small letters.
+fn mistrust(reason: &str) -> String {
+    let signed = "give it one signed by an authority that this machine trusts";
+    let (why, mend) = match reason {
+        _ if reason.contains("causedasendentity") => ("signs itself", signed),
+        _ if reason.contains("unknownissuer") => ("is signed by nobody whom this machine trusts", signed),
+        _ if reason.contains("notvalidyet") || reason.contains("not valid yet") => {
+            ("is not valid yet", "compare the clocks")
+        }
+        _ if reason.contains("expired") => ("has expired", "renew it"),
+        _ if reason.contains("name") => ("is for another name", "put that name into the url"),
+        _ => return format!("its certificate is refused: {reason}"),
+    };
+    format!("its certificate {why}; {mend}")
 }
 
 thread_local! {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use warroom::config::TargetSpec;
-use warroom::lab::free_port;
+use warroom::lab::{self, Folder, free_port};
 use warroom::model::{HostSample, PollErrorKind, Reading, Sample, TargetId};
 use warroom::sources::{KINDS, Source};
 
@@ -122,6 +122,9 @@ async fn pages_that_are_none_are_told_and_bounded() {
     let (kind, says) =
         said(liar("HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\n\r\n", b"", 0, false)).await;
     assert!(kind == PollErrorKind::Garbage && says.contains("redirect"), "{says}");
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nnode_";
+    let (kind, says) = said(liar(half, b"", 0, false)).await;
+    assert!(kind == PollErrorKind::Garbage && says.contains("in the middle of its answer"), "{says}");
     let (kind, says) = said(liar(FINE, b"up 1\n", 1, false)).await;
     assert!(kind == PollErrorKind::Unsupported && says.contains("node_cpu_seconds_total"), "{says}");
     let (kind, says) = said(liar("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", b"", 0, false)).await;
@@ -140,7 +143,26 @@ async fn pages_that_are_none_are_told_and_bounded() {
 #[tokio::test]
 async fn a_certificate_that_nobody_signed_is_refused_in_words() {
     let exporter = Exporter::start();
-    let mut source = source(&format!("https://127.0.0.1:{}", exporter.1));
-    let error = poll(&mut source).await.sample.unwrap_err();
-    assert!(matches!(error.kind, PollErrorKind::Unreachable | PollErrorKind::Garbage), "{error}");
+    let https = |port: u16| source(&format!("https://127.0.0.1:{port}"));
+    let error = poll(&mut https(exporter.1)).await.sample.unwrap_err();
+    assert!(error.kind == PollErrorKind::Garbage && error.says.as_str().contains("TLS"), "{error}");
+
+    let (folder, port) = (Folder::temporary("tls").unwrap(), free_port().unwrap());
+    let (certificate, key) = super::certificate::certificate(folder.path());
+    let both = [std::fs::read(certificate).unwrap(), std::fs::read(key).unwrap()].concat();
+    let file = folder.path().join("both.pem");
+    std::fs::write(&file, both).unwrap();
+    let _proxy = lab::haproxy::start(&format!(
+        "frontend front\n    bind 127.0.0.1:{port} ssl crt {}\n    default_backend page\n\
+         backend page\n    server one 127.0.0.1:{}\n",
+        file.display(),
+        exporter.1
+    ))
+    .unwrap();
+    let error = poll(&mut https(port)).await.sample.unwrap_err();
+    let says = error.says.as_str();
+    assert!(
+        error.kind == PollErrorKind::Login && says.contains("its certificate is signed by nobody"),
+        "{error}"
+    );
 }
