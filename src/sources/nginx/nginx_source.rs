@@ -142,6 +142,10 @@ impl Source for NginxSource {
 /// Polls once; tells the log's format when servers are not told.
 fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
     let source = NginxSource::new(spec);
+    let log = spec
+        .log
+        .as_ref()
+        .map_or_else(|| "/var/log/nginx/warroom.log".into(), |path| path.display().to_string());
     Box::pin(async move {
         let bad = |why: &str| vec![DoctorLine::lacking(Severity::Critical, why, "")];
         let mut source = match source {
@@ -155,7 +159,11 @@ fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
                 let mut lines = vec![DoctorLine::fine(&format!("nginx: {connections} connections"))];
                 lines.extend(sample.missing.iter().map(|gap| {
                     let what = format!("{} not told: {}", gap.what, gap.why);
-                    DoctorLine::lacking(Severity::Unknown, &what, LOG_FORMAT)
+                    DoctorLine::lacking(
+                        Severity::Unknown,
+                        &what,
+                        &format!("{LOG_FORMAT} access_log {log} warroom;"),
+                    )
                 }));
                 lines
             }
