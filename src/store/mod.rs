@@ -5,6 +5,7 @@ mod counter;
 mod freshness;
 mod noticed;
 mod rates;
+mod reloaded;
 mod ring;
 mod series;
 mod state;

@@ -1,6 +1,7 @@
 //! What happened to a server between two answers that no rate tells: it was restarted, promoted, set
 //! otherwise. Each a phrase that follows the target's name.
 
+use super::reloaded::reloaded;
 use crate::model::{BackendKey, CacheSample, DatabaseSample, Sample, Timestamp};
 
 /// Settings told by name; the rest is counted.
@@ -12,6 +13,7 @@ pub fn noticed(before: &Sample, now: &Sample) -> Vec<String> {
     match (before, now) {
         (Sample::Database(before), Sample::Database(now)) => database(before, now),
         (Sample::Cache(before), Sample::Cache(now)) => cache(before, now),
+        (Sample::Proxy(before), Sample::Proxy(now)) => reloaded(before, now).into_iter().collect(),
         _ => Vec::new(),
     }
 }

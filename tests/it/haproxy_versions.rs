@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use warroom::lab;
-use warroom::model::{ProxySample, SafeText, ServerState};
+use warroom::model::{ProxySample, SafeText, Sample, ServerState};
+use warroom::store::noticed;
 
 use super::haproxy::{answering, look};
 
@@ -75,7 +76,8 @@ fn start(folder: &Path, port: u16, app: u16) -> Master {
     let text = format!(
         "global\n    stats socket {socket} mode 600 level admin\ndefaults\n    mode http\n    timeout connect 1s\n    \
          timeout client 120s\n    timeout server 120s\nfrontend f\n    bind 127.0.0.1:{port}\n    \
-         default_backend app\nbackend app\n    server web1 127.0.0.1:{app}\n",
+         default_backend app\nbackend app\n    server web1 127.0.0.1:{app}\n    server web2 127.0.0.1:{app}\n    \
+         server web3 127.0.0.1:{app} weight 7\n",
         socket = folder.join("haproxy.sock").display(),
     );
     std::fs::write(&config, text).unwrap();
@@ -112,10 +114,28 @@ async fn an_old_process_that_still_serves_is_told() {
     let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     std::io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let held = app.accept().unwrap();
+    let mut door = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let set = b"set server app/web2 state drain;set server app/web3 weight 5\n";
+    std::io::Write::write_all(&mut door, set).unwrap();
+    let set = until(&|sample| {
+        let servers = &sample.backends[0].servers;
+        servers[1].state == ServerState::Drain && servers[2].weight == Some(5)
+    })
+    .await;
+    // Its age is told in seconds: it must be older than the one that follows.
+    let set =
+        until(&|sample| sample.process.as_ref().is_some_and(|it| it.uptime >= 2) && set.missing.is_empty())
+            .await;
     kill_process(Pid::from_raw(master.0.id().cast_signed()).unwrap(), Signal::USR2).unwrap();
     let seen = until(&|sample| sample.process.as_ref().is_some_and(|it| it.old == Some(1))).await;
     let gap = seen.missing.iter().find(|gap| gap.what.as_str() == "old processes").unwrap();
     assert!(gap.why.as_str().starts_with("1 old process still serves"), "{}", gap.why);
+    let told = noticed(&Sample::Proxy(Box::new(set)), &Sample::Proxy(Box::new(seen)));
+    assert_eq!(
+        told,
+        ["was reloaded and lost what was set at run time: app/web2 takes requests again (was DRAIN), \
+         app/web3 has weight 7 (was 5)"]
+    );
     drop((client, held));
     until(&|sample| sample.process.as_ref().is_some_and(|it| it.old == Some(0))).await;
 }
