@@ -1,13 +1,14 @@
-//! What only a HAProxy has: a ring to follow and a master to ask.
+//! What only a HAProxy has: a ring to follow, a master to ask, and servers whose sockets it does not tell.
 
 use super::TargetSpec;
 use super::document::{Document, Section};
 
-/// Reads both, at a target of that kind; at any other they are faults already.
+/// Reads them, at a target of that kind; at any other they are faults already.
 pub(super) fn haproxy_keys(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
     if spec.kind == "haproxy" {
         ring(doc, at, spec);
         master_socket(doc, at, spec);
+        sockets(doc, at, spec);
     }
 }
 
@@ -35,5 +36,24 @@ fn master_socket(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut Target
             &span,
             "must be unix: and a path, such as \"unix:/run/haproxy-master.sock\"".into(),
         );
+    }
+}
+
+/// Reads the table `sockets`: paths by `backend/server`.
+fn sockets(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
+    let Some(table) = doc.table(at, "sockets") else { return };
+    let names: Vec<String> = table.table.keys().map(|name| name.get_ref().to_string()).collect();
+    for name in names {
+        let Some((text, span)) = doc.text(&table, &name) else { continue };
+        let path = text.strip_prefix("unix:").unwrap_or(&text);
+        let why = if !name.contains('/') {
+            "stands at no server: write its backend before it, such as \"app/web1\" = \"/run/app.sock\""
+        } else if !path.starts_with('/') {
+            "must be the path of a socket, such as \"/run/app.sock\""
+        } else {
+            spec.sockets.push((name, path.to_owned()));
+            continue;
+        };
+        doc.fault(&table, &name, &span, why.into());
     }
 }

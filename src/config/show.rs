@@ -155,6 +155,14 @@ fn one_target(list: &mut Listing<'_>, target: &TargetSpec) {
     if let Some(ring) = &target.ring {
         list.add("ring", quoted(ring));
     }
+    if !target.sockets.is_empty() {
+        let each: Vec<_> = target
+            .sockets
+            .iter()
+            .map(|(name, path)| format!("{} = {}", quoted(name), quoted(path)))
+            .collect();
+        list.add("sockets", format!("{{ {} }}", each.join(", ")));
+    }
     if let Some(log) = &target.log {
         list.add("log", quoted(&log.display().to_string()));
     }

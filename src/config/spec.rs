@@ -145,6 +145,8 @@ pub struct TargetSpec {
     pub master_socket: Option<String>,
     /// Ring to follow, by its name (haproxy).
     pub ring: Option<String>,
+    /// Where a server listens in the file system, by `backend/server`: a HAProxy does not tell.
+    pub sockets: Vec<(String, String)>,
     /// Access log to follow (nginx).
     pub log: Option<PathBuf>,
     /// Address at which an app server listens that does not tell it: `127.0.0.1:3000`.
@@ -196,6 +198,7 @@ impl TargetSpec {
             queues: Vec::new(),
             master_socket: None,
             ring: None,
+            sockets: Vec::new(),
             log: None,
             preset: None,
             metrics: Vec::new(),

@@ -55,7 +55,9 @@ fn takes(kind: &str) -> Takes {
         kind if QUEUE_KINDS.contains(&kind) => {
             (&["queues", "sentinel", "master", "tls_ca", "tls_cert", "tls_key"], REDIS, false)
         }
-        "haproxy" => (&["ring", "master_socket"], &["http://", "https://", "unix:", "tcp://"], false),
+        "haproxy" => {
+            (&["ring", "master_socket", "sockets"], &["http://", "https://", "unix:", "tcp://"], false)
+        }
         "uwsgi" => (&[], &["tcp://", "unix:", "http://", "https://"], false),
         "puma" => (&["listens", "token_env", "token_file"], &["http://", "https://", "unix:"], false),
         "php_fpm" => (&["listens", "status_path"], &["fcgi://", "unix:", "http://", "https://"], false),
@@ -79,7 +81,7 @@ fn owner(key: &str) -> Option<&'static str> {
         "statement" => Some("sql, which asks a database for its queues"),
         "schema" => Some("queues in a database, such as sql and procrastinate"),
         "ssh_config" => Some("ssh"),
-        "ring" | "master_socket" => Some("haproxy"),
+        "ring" | "master_socket" | "sockets" => Some("haproxy"),
         "log" => Some("nginx"),
         "listens" => Some("app servers that do not tell where they listen: puma and php_fpm"),
         "token_env" | "token_file" => Some("puma"),

@@ -17,6 +17,7 @@ mod front_proxies;
 mod haproxy;
 mod haproxy_actions;
 mod haproxy_ring;
+mod haproxy_sockets;
 mod haproxy_versions;
 mod host;
 mod incidents;

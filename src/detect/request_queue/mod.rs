@@ -52,8 +52,9 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     if open && backend.queue == 0 {
         return it.unknown(format!(
             "cannot be known: no limit (maxconn) on {}, so the proxy cannot see requests wait, and its accept \
-             queue is on no watched machine",
-            names(&unseen)
+             queue is {}",
+            names(&unseen),
+            hidden(&unseen)
         ));
     }
     let slots: Option<u64> = taking.iter().map(|server| server.limit).sum();
@@ -220,6 +221,18 @@ fn names(servers: &[&ProxyServer]) -> String {
     let named: Vec<&str> = servers.iter().take(3).map(|server| server.name.as_str()).collect();
     let more = servers.len().saturating_sub(3);
     if more > 0 { format!("{} and {more} more", named.join(", ")) } else { named.join(", ") }
+}
+
+/// Why no accept queue of these servers was found.
+fn hidden(servers: &[&ProxyServer]) -> &'static str {
+    let in_files = |server: &&ProxyServer| server.address.as_ref().is_some_and(|it| it.as_str() == "unix");
+    if servers.iter().all(|server| server.address.is_none()) {
+        "at an address that it does not tell (a HAProxy does from level operator on)"
+    } else if servers.iter().all(in_files) {
+        "at a socket whose path HAProxy does not tell: name it in `sockets` of the target"
+    } else {
+        "on no watched machine"
+    }
 }
 
 /// Whether requests go to it now; a spare does only when it has been given some.

@@ -1,6 +1,7 @@
 //! What this HAProxy tells, and what it cannot know.
 
 use super::haproxy_source::Way;
+use super::sockets;
 use crate::config::TargetSpec;
 use crate::model::{DoctorLine, ProxySample, Severity};
 use crate::sources::BoxFuture;
@@ -8,14 +9,17 @@ use crate::sources::BoxFuture;
 /// Polls once, asks for the socket's level, and names the servers whose queues nobody can see.
 pub(super) fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
     let way = Way::new(spec);
-    let ring = spec.ring.clone();
+    let (ring, sockets) = (spec.ring.clone(), spec.sockets.clone());
     Box::pin(async move {
         let way = match way {
             Ok(way) => way,
             Err(why) => return vec![DoctorLine::lacking(Severity::Critical, &why, "")],
         };
         let sample = match way.sample().await {
-            Ok(sample) => sample,
+            Ok(mut sample) => {
+                sockets::place(&mut sample, &sockets);
+                sample
+            }
             Err(error) => return vec![DoctorLine::lacking(Severity::Critical, &error.to_string(), "")],
         };
         let mut lines = Vec::new();

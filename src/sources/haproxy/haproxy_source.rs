@@ -6,6 +6,7 @@ use super::doctor::doctor;
 use super::parse;
 use super::processes;
 use super::ring::Ring;
+use super::sockets;
 use crate::config::TargetSpec;
 use crate::dial::{HAPROXY_MOST, HaproxyDoor, ask_haproxy_master};
 use crate::model::{Millis, Missing, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
@@ -26,6 +27,8 @@ pub struct HaproxySource {
     ring: Option<Ring>,
     /// Path of its master's socket.
     master: Option<String>,
+    /// Paths of servers that listen in the file system, by `backend/server`.
+    sockets: Vec<(String, String)>,
     /// Requests ever, at the last poll.
     requests: Option<u64>,
 }
@@ -116,7 +119,7 @@ impl HaproxySource {
             }
         };
         let master = spec.master_socket.as_ref().and_then(|url| url.strip_prefix("unix:")).map(str::to_owned);
-        Ok(Self { target: spec.id.clone(), way, ring, master, requests: None })
+        Ok(Self { target: spec.id.clone(), way, ring, master, sockets: spec.sockets.clone(), requests: None })
     }
 
     /// Adds what its master tells of processes from before a reload.
@@ -139,6 +142,7 @@ impl HaproxySource {
     async fn sample(&mut self) -> Result<ProxySample, PollError> {
         let mut sample = self.way.sample().await?;
         self.ask_master(&mut sample).await;
+        sockets::place(&mut sample, &self.sockets);
         let requests: u64 = sample.backends.iter().map(|it| it.requests).fold(0, u64::saturating_add);
         let before = self.requests.replace(requests);
         let Some(ring) = &mut self.ring else { return Ok(sample) };

@@ -9,6 +9,7 @@ mod parse;
 mod processes;
 mod request_log;
 mod ring;
+mod sockets;
 mod spread;
 
 pub use haproxy_source::{HaproxySource, KIND};
