@@ -39,6 +39,7 @@ fn advice(finding: &Finding, store: &Store) -> Option<String> {
         "slow_job" | "stuck_workers" => "see what that job waits for, then restart it",
         "idle_workers" => "see whether they listen to it, then restart them",
         "broker_alarm" => "make room on that node; consumers empty queues",
+        "broker_apart" => "restart the nodes of the side to give up: they take over what the other has",
         "broker_node" => "start it again; its log tells why it went",
         "queue_unusable" => "bring back the node that holds it",
         "pooler_clients" => "see who opens so many, or raise max_client_conn",

@@ -14,6 +14,7 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
         let id = &target.info.id;
         if let Some(broker) = &sample.broker {
             out.push(alarm(id, broker));
+            out.push(apart(id, broker));
             out.push(nodes(id, broker));
         }
         for queue in &sample.queues {
@@ -65,16 +66,20 @@ fn scarce(node: &BrokerNode) -> (&'static str, String) {
     }
 }
 
-/// A node that is gone, or nodes that lost each other.
+/// Nodes that lost each other while both went on.
+fn apart(id: &TargetId, broker: &Broker) -> Assessment {
+    let it = Assessment::new("broker_apart", Resource::QueueBacklog, id.clone()).hold(Duration::from_secs(5));
+    let apart = broker.nodes.iter().find_map(|node| node.apart_from.first().map(|from| (&node.name, from)));
+    let Some((one, other)) = apart else { return it.says("no node is apart") };
+    let says = format!("{one} and {other} lost each other and went on apart: their queues differ by now");
+    it.at_least(Severity::Critical).says(says)
+}
+
+/// A node that is gone.
 fn nodes(id: &TargetId, broker: &Broker) -> Assessment {
     let it = Assessment::new("broker_node", Resource::QueueBacklog, id.clone()).hold(Duration::from_secs(5));
     let all = broker.nodes.len();
     let down: Vec<&str> = broker.nodes.iter().filter(|it| !it.running).map(|it| it.name.as_str()).collect();
-    let apart = broker.nodes.iter().find_map(|node| node.apart_from.first().map(|from| (&node.name, from)));
-    if let Some((one, other)) = apart {
-        let says = format!("{one} and {other} lost each other and went on apart: their queues differ by now");
-        return it.at_least(Severity::Critical).says(says);
-    }
     if down.is_empty() {
         return it.says(format!("{} up", many(all as u64, "node is", "nodes are")));
     }

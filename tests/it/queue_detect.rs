@@ -196,12 +196,14 @@ fn a_broker_without_memory_without_a_node_or_with_a_broken_queue() {
     assert_eq!(warned(&down, "broker_node").says, "1 of 2 nodes is down: rabbit@a");
     let apart =
         broker(|sample| sample.broker.as_mut().unwrap().nodes[0].apart_from = vec!["rabbit@b".into()]);
-    assert_eq!(warned(&apart, "broker_node").severity, Severity::Critical);
+    assert_eq!(warned(&apart, "broker_apart").severity, Severity::Critical);
     let crashed = broker(|sample| sample.queues[0].unusable = Some("crashed".into()));
     assert_eq!(warned(&crashed, "queue_unusable").target.as_str(), "it/mail");
     let well = broker(|_| {});
     assert!(
-        ["broker_alarm", "broker_node", "queue_unusable"].iter().all(|rule| found(&well, rule).is_none())
+        ["broker_alarm", "broker_apart", "broker_node", "queue_unusable"]
+            .iter()
+            .all(|rule| found(&well, rule).is_none())
     );
 }
 

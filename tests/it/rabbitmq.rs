@@ -104,7 +104,11 @@ async fn rabbitmq_tells_queues_alarms_and_what_it_withholds() {
     };
     let sample = until(&mut asked, "counted", counted).await;
     let names: Vec<_> = sample.queues.iter().map(|queue| queue.name.as_str()).collect();
-    assert_eq!(names, ["big", "empty", "later", "mail", "old", "parked", "shop/orders"], "no reply queue");
+    assert_eq!(
+        names,
+        ["big", "empty", "feed", "later", "mail", "old", "parked", "shop/orders"],
+        "no reply queue"
+    );
     let told = server.ctl(&["list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers"]);
     for line in told.lines().skip(1) {
         let words: Vec<&str> = line.split('\t').collect();
@@ -121,7 +125,10 @@ async fn rabbitmq_tells_queues_alarms_and_what_it_withholds() {
     assert!(matches!(queue(&sample, "mail").oldest, QueueAge::AtLeast(_)), "nothing in it says when");
     assert_eq!(queue(&sample, "empty").oldest, QueueAge::Empty);
     assert_eq!((queue(&sample, "big").added, queue(&sample, "mail").added), (Some(7), None));
-    assert!(sample.missing.iter().any(|it| it.what.as_str() == "1 streams"), "{:?}", sample.missing);
+    // A stream keeps its five messages whoever reads them: they do not wait.
+    let feed = queue(&sample, "feed");
+    assert_eq!((feed.depth, feed.added, feed.workers), (0, Some(5), Some(0)));
+    assert!(matches!(feed.oldest, QueueAge::Unknown(_)));
     let findings = found(&server.spec("mon:pw"), &[(0, sample.clone()), (5, sample)]);
     assert_eq!(warned(&findings, "no_worker", "cache/old").severity, Severity::Critical);
     let graves = |it: &&Finding| matches!(it.target.as_str(), "cache/parked" | "cache/later");
@@ -261,6 +268,7 @@ while len(kept) < 2: p.drain_events(timeout=60)",
     };
     let before = until(asked, "whole", whole).await;
     assert_eq!(queue(&before, "pair").workers, Some(1));
+    apart(server, asked).await;
     peer.process.stop();
     let gone = |it: &QueueSample| {
         it.broker.as_ref().is_some_and(|it| it.nodes.iter().any(|node| !node.running))
@@ -277,6 +285,47 @@ while len(kept) < 2: p.drain_events(timeout=60)",
         let finding = warned(&findings, "queue_unusable", row);
         assert!(finding.severity == Severity::Critical && finding.says.contains(why), "{}", finding.says);
     }
+}
+
+/// Two nodes that cannot reach each other for a while and both go on.
+async fn apart(server: &RabbitMq, asked: &mut Box<dyn Source>) {
+    // A wrong cookie for one another holds them apart, as a cut wire would.
+    server.ctl(&[
+        "eval",
+        "erlang:set_cookie('two@localhost', wrong), erlang:disconnect_node('two@localhost').",
+    ]);
+    let alone = |it: &QueueSample| it.broker.as_ref().is_some_and(|it| it.nodes.iter().any(|it| !it.running));
+    until(asked, "alone", alone).await;
+    // Both must have missed the other before they meet again.
+    let two = ["-n", "two@localhost"];
+    let began = tokio::time::Instant::now();
+    let met = ["eval", "mnesia:system_info(running_db_nodes)."];
+    while server.ctl(&[&two[..], &met].concat()).contains("rabbit@localhost") {
+        assert!(began.elapsed() < Duration::from_secs(60), "the other node never missed this one");
+    }
+    server.ctl(&[
+        "eval",
+        "erlang:set_cookie('two@localhost', erlang:get_cookie()), net_adm:ping('two@localhost').",
+    ]);
+    let parted = |it: &QueueSample| it.broker.as_ref().is_some_and(|it| !it.nodes[0].apart_from.is_empty());
+    let sample = until(asked, "parted", parted).await;
+    let findings = found(&server.spec("mon:pw"), &[(0, sample.clone()), (10, sample)]);
+    let finding = warned(&findings, "broker_apart", "cache");
+    assert_eq!(finding.severity, Severity::Critical);
+    assert!(
+        finding.says.starts_with("rabbit@localhost and two@localhost lost each other"),
+        "{}",
+        finding.says
+    );
+    // What the advice says mends it.
+    server.ctl(&[&two[..], &["stop_app"]].concat());
+    server.ctl(&[&two[..], &["start_app"]].concat());
+    let together = |it: &QueueSample| {
+        let nodes = &it.broker.as_ref().unwrap().nodes;
+        nodes.iter().all(|node| node.running && node.apart_from.is_empty())
+            && ["ontwo", "pair"].iter().all(|name| has(it, name, |it| it.unusable.is_none()))
+    };
+    until(asked, "together again", together).await;
 }
 
 #[tokio::test]

@@ -153,7 +153,7 @@ impl RabbitMq {
         at: Option<Timestamp>,
         sample: &mut QueueSample,
     ) {
-        let (mut streams, mut uncounted) = (0_u64, 0_u64);
+        let mut uncounted = 0_u64;
         let mut queues = BTreeMap::new();
         for row in rows {
             let name = self.shown(row);
@@ -162,7 +162,7 @@ impl RabbitMq {
                 continue;
             }
             if row.kind == "stream" {
-                streams += 1;
+                queues.insert(name.clone(), stream(row, &name));
             } else if let Some(ready) = row.messages_ready {
                 let place = row.place();
                 let role = roles.get(&place).copied().unwrap_or(Role::Work);
@@ -187,10 +187,6 @@ impl RabbitMq {
         }
         sample.queues = self.configured.iter().filter_map(|name| queues.remove(name)).collect();
         sample.queues.extend(queues.into_values());
-        if streams > 0 {
-            let why = "a stream keeps what was read, and how far its readers are is not told here";
-            lacks(format!("{streams} streams"), why);
-        }
         if uncounted > 0 {
             let why = "not counted yet, or management_agent.disable_metrics_collector is on";
             lacks(format!("{uncounted} queues"), why);
@@ -198,7 +194,7 @@ impl RabbitMq {
         if rows.is_empty() {
             let user = &self.api.user;
             let why = format!(
-                "it tells of none: {user} sees only those of virtual hosts it may enter; \
+                "it tells of none: there is none yet, or {user} may not enter their virtual host; \
                  mend: rabbitmqctl set_permissions -p / {user} '^$' '^$' '^$'"
             );
             lacks("queues".into(), &why);
@@ -264,6 +260,23 @@ impl RabbitMq {
         // Nothing came and nothing went since then.
         let idle = row.idle_since.as_str().and_then(|text| text.parse().ok()).and_then(since);
         QueueAge::AtLeast(counted.max(idle.unwrap_or(0.0)))
+    }
+}
+
+/// A stream: what was put in, who reads it and what they were handed. What it keeps does not wait.
+fn stream(row: &QueueRow, name: &str) -> Queue {
+    let stats = row.message_stats;
+    Queue {
+        name: SafeText::new(name),
+        oldest: QueueAge::Unknown(
+            "a stream keeps what was read, and how far its readers are is not told".into(),
+        ),
+        in_flight: row.messages_unacknowledged,
+        added: stats.map(|stats| stats.publish),
+        processed: stats.map(|stats| stats.ack + stats.deliver_no_ack),
+        workers: row.consumers,
+        unusable: row.unusable().map(SafeText::new),
+        ..Queue::default()
     }
 }
 
