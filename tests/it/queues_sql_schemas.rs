@@ -4,7 +4,7 @@
 
 use sqlx::AssertSqlSafe;
 use warroom::lab::postgres::Postgres;
-use warroom::model::{NotedJob, Queue, QueueSample};
+use warroom::model::{NotedJob, Queue, QueueAge, QueueSample};
 
 use super::postgres::{Client, server};
 use super::queues::queue;
@@ -64,6 +64,8 @@ async fn good_job_by_its_schema() {
     assert_eq!(job(mail.longest.as_ref()), ("Report", ""));
     near(mail.longest.as_ref().unwrap().running.unwrap(), 120.0);
     assert_eq!(mail.returning.as_ref().unwrap().tries, Some(3));
+    let held = queue(&sample, "held");
+    assert_eq!((held.depth, held.paused, &held.oldest), (0, Some(true), &QueueAge::Empty), "without a job");
 }
 
 #[tokio::test]
@@ -102,6 +104,8 @@ async fn oban_and_river_by_their_schemas() {
         assert_eq!(mail.returning.as_ref().unwrap().tries, Some(4));
     }
     assert_eq!((queue(&oban, "mail").paused, queue(&river, "mail").paused), (None, Some(true)));
+    let without_jobs = ["held", "idle"].map(|name| (queue(&river, name).depth, queue(&river, name).paused));
+    assert_eq!(without_jobs, [(0, Some(true)), (0, Some(false))]);
 }
 
 #[tokio::test]

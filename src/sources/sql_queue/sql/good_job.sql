@@ -35,6 +35,12 @@ select
   null::bigint as stale_workers
 from work cross join clock
 group by queue
+-- Queues that were held back and have no job.
+union all (
+  select queue, 0, null, 0, 0, 0, 0, true, null, null, null, null, null, null::bigint, null::bigint
+  from (select distinct queue from pauses) held where not exists (select from work where work.queue = held.queue)
+  order by queue limit 1000
+)
 union all
 select null, null, null, null, null, null, null, null, null, null, null, null, null,
   (select count(*) from alive),

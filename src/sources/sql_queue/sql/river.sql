@@ -41,3 +41,9 @@ from work
 cross join most
 left join river_queue on river_queue.name = work.queue
 group by work.queue
+-- Queues that clients work on, or that were held back, and without a job.
+union all (
+  select name, 0, null, 0, 0, 0, 0, null, 0, 0, paused_at is not null, null, null, null, null, null, false
+  from river_queue where not exists (select from work where work.queue = river_queue.name)
+  order by name limit 1000
+)
