@@ -137,6 +137,10 @@ pub struct Queue {
     pub busy: Option<u32>,
     /// Workers registered that have not been heard of for too long.
     pub stale_workers: Option<u32>,
+    /// How long ago all but `depth` and `oldest` was read, seconds, where many queues that rest take turns;
+    /// `None`: with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted_ago: Option<f64>,
     /// Held back by an operator.
     pub paused: Option<bool>,
     /// The job that has been worked on for the longest, where that is told.

@@ -7,14 +7,14 @@ use std::time::Duration;
 use redis::{Pipeline, Value};
 use tokio::time::Instant;
 
-use super::clients::Clients;
-use super::heads::{QUEUES, Residency, ServerClock};
+use super::heads::{QUEUES, ServerClock};
+use super::queue_layout::{Head, Layout, Watch};
+use super::queue_rest::{Asked, Rests, Told};
 use super::resp::{self, Resp};
 use super::{BoxFuture, Source};
 use crate::config::TargetSpec;
 use crate::model::{
-    DoctorLine, Missing, PollError, Queue, QueueAge, QueueSample, Reading, Sample, Severity, TargetId,
-    Timestamp,
+    DoctorLine, Missing, PollError, QueueAge, QueueSample, Reading, Sample, Severity, TargetId, Timestamp,
 };
 
 /// How often the keyspace is walked for new queues.
@@ -24,102 +24,6 @@ const STEP: u32 = 1_000;
 const FIRST_WALK: Duration = Duration::from_millis(100);
 /// Keys kept of a walk.
 const KEYS: usize = 2 * QUEUES;
-
-/// What stands at the head of a queue.
-pub(super) enum Head {
-    /// Its age, as far as the layout can tell it from its answers alone.
-    Age(QueueAge),
-    /// The ids of the jobs that may be the oldest: their times stand elsewhere, and are asked for once.
-    Jobs(Vec<String>),
-}
-
-/// What the server's answers are held against: its clock, and what stood where before.
-#[derive(Default)]
-pub(super) struct Watch {
-    /// The server's clock.
-    pub(super) clock: ServerClock,
-    /// Since when each head has been in its place.
-    pub(super) residency: Residency,
-    /// Who is connected, for a layout that wants to know.
-    pub(super) clients: Clients,
-}
-
-/// Where one library keeps what. Writes commands and reads their answers; asks nobody by itself.
-pub(super) trait Layout: Sized + Send + 'static {
-    /// The rule that lets a user read all of it.
-    const RULE: &'static str;
-
-    /// The layout that a target asks for.
-    ///
-    /// # Errors
-    /// A sentence for the operator.
-    fn of(spec: &TargetSpec) -> Result<Self, String>;
-
-    /// What keys to look for where the library keeps no list of its queues: a SCAN pattern.
-    fn pattern(&self) -> Option<String> {
-        None
-    }
-
-    /// Whether a key that the walk found is one to keep.
-    fn keeps(&self, _key: &str) -> bool {
-        true
-    }
-
-    /// Whether a key is forgotten when a whole walk no longer meets it. Where an empty queue leaves
-    /// no key at all, it must not be.
-    fn forgets(&self) -> bool {
-        true
-    }
-
-    /// Whether workers can be told by the names of their connections.
-    fn wants_clients(&self) -> bool {
-        false
-    }
-
-    /// Asks for what belongs to no single queue: names, workers, counts. `keys` is what the walk found.
-    fn ask_all(&self, _clock: &ServerClock, _keys: &BTreeSet<String>, _script: &mut Pipeline) {}
-
-    /// Reads it, and tells which queues there are.
-    fn take_all(&mut self, _answers: &[Value], _keys: &BTreeSet<String>, _watch: &Watch) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Asks for one queue.
-    fn ask_queue(&self, name: &str, clock: &ServerClock, script: &mut Pipeline);
-
-    /// Reads one queue; the error says why it is none.
-    fn queue(
-        &mut self,
-        name: &str,
-        answers: &[Value],
-        watch: &mut Watch,
-    ) -> Result<(Queue, Head), &'static str>;
-
-    /// Asks, with one command, when a job was put in.
-    fn ask_job(&self, _queue: &str, _job: &str, _script: &mut Pipeline) {}
-
-    /// Reads the answer to that.
-    fn job_since(&self, _answer: &Value) -> Option<Timestamp> {
-        None
-    }
-
-    /// Asks for what only the first answers could name; rides with the questions for jobs.
-    fn ask_more(&mut self, _sample: &mut QueueSample, _script: &mut Pipeline) {}
-
-    /// Reads it.
-    fn take_more(&mut self, _answers: &[Value], _watch: &mut Watch, _sample: &mut QueueSample) {}
-
-    /// Listens to what workers say of themselves, where they do.
-    fn listen<'a>(&'a mut self, _connection: &'a Resp) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
-    }
-
-    /// Adds what belongs to the whole sample: workers, shared counts, what is missing.
-    fn finish(&mut self, _watch: &Watch, _sample: &mut QueueSample) {}
-
-    /// Commands that `doctor` tries besides, on keys that need not be there.
-    fn rights(&self, _script: &mut Pipeline) {}
-}
 
 /// Polls all queues that one library keeps in one database.
 pub(super) struct QueuePoll<L> {
@@ -132,6 +36,7 @@ pub(super) struct QueuePoll<L> {
     watch: Watch,
     /// The jobs at the heads of each queue, and when they were put in.
     heads: HashMap<String, Vec<(String, Timestamp)>>,
+    rests: Rests,
     walk: Walk,
     looked: bool,
 }
@@ -158,6 +63,7 @@ impl<L: Layout> QueuePoll<L> {
             left_out: 0,
             watch: Watch::default(),
             heads: HashMap::new(),
+            rests: Rests::default(),
             walk: Walk::default(),
             looked: false,
         }))
@@ -198,11 +104,7 @@ impl<L: Layout> QueuePoll<L> {
         let own = script.len();
         self.layout.ask_all(&self.watch.clock, &self.walk.keys, &mut script);
         let shared = script.len();
-        let mut ends = Vec::with_capacity(self.names.len());
-        for name in &self.names {
-            self.layout.ask_queue(name, &self.watch.clock, &mut script);
-            ends.push(script.len());
-        }
+        let asked = self.rests.ask(&self.layout, &self.names, &self.watch.clock, &mut script);
         let answers = self.ask(&script, own).await?;
         self.take_own(&answers[..own], walks);
         if looks {
@@ -211,16 +113,18 @@ impl<L: Layout> QueuePoll<L> {
         let found = self.layout.take_all(&answers[own..shared], &self.walk.keys, &self.watch);
         self.watch.residency.begin();
         let mut sample = QueueSample { left_out: self.left_out, ..QueueSample::default() };
-        let (mut heads, mut from) = (Vec::new(), shared);
-        for (name, to) in self.names.iter().zip(ends) {
-            match self.layout.queue(name, &answers[from..to], &mut self.watch) {
-                Ok((queue, head)) => {
+        let mut heads = Vec::new();
+        let all = self.told(&asked, &answers).await?;
+        for (name, told) in self.names.iter().zip(all) {
+            match self.layout.queue(name, &told.answers, &mut self.watch) {
+                Ok((mut queue, head)) => {
+                    queue.counted_ago = told.held();
+                    self.rests.keep::<L>(name, told, queue.depth > 0);
                     sample.queues.push(queue);
                     heads.push((name.clone(), head));
                 }
                 Err(why) => sample.missing.push(Missing::new(&format!("queue {name}"), why)),
             }
-            from = to;
         }
         self.ask_again(heads, &mut sample).await?;
         self.layout.listen(&self.connection).await;
@@ -228,6 +132,27 @@ impl<L: Layout> QueuePoll<L> {
         sample.shared.give_to_only(&mut sample.queues);
         self.take_names(found);
         Ok(sample)
+    }
+
+    /// What is known of each queue: as answered, or as it still is. Where signs changed everything is asked.
+    async fn told(&mut self, asked: &[Asked], answers: &[Value]) -> Result<Vec<Told>, PollError> {
+        let (mut script, mut changed, mut all) = (redis::pipe(), Vec::new(), Vec::new());
+        for (name, asked) in self.names.iter().zip(asked) {
+            let told = self.rests.told(name, asked, answers).unwrap_or_else(|| {
+                let from = script.len();
+                self.layout.ask_queue(name, &self.watch.clock, &mut script);
+                changed.push((all.len(), from..script.len()));
+                Told::fresh(&[])
+            });
+            all.push(told);
+        }
+        if !script.is_empty() {
+            let answers = self.ask(&script, 0).await?;
+            for (at, range) in changed {
+                all[at] = Told::fresh(&answers[range]);
+            }
+        }
+        Ok(all)
     }
 
     /// Asks; `own` is how many of the questions can be refused without a loss that matters: without

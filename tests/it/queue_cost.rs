@@ -5,10 +5,11 @@
 use redis::aio::MultiplexedConnection;
 use warroom::lab;
 
-use super::queues::queues;
+use super::queues::{queue, queues};
 use super::redis::{client, run, source, spec};
 
-const POLLS: u64 = 5;
+/// In as many polls every queue is asked everything once.
+const POLLS: u64 = 8;
 
 /// Figures of INFO that only grow.
 #[derive(Debug, Clone, Copy)]
@@ -83,34 +84,85 @@ fn words(command: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn five_hundred_queues_cost_a_known_number_of_commands() {
-    let rq = a_poll("rq", |n| {
-        vec![
-            words(&format!("SADD rq:queues rq:queue:q{n}")),
-            words(&format!("RPUSH rq:queue:q{n} job{n}")),
-            words(&format!("HSET rq:job:job{n} enqueued_at 2025-11-21T03:41:34.000000Z")),
-        ]
-    });
-    let bullmq = a_poll("bullmq", |n| {
-        vec![
-            words(&format!("HSET bull:q{n}:meta version bullmq:6.7.0")),
-            words(&format!("LPUSH bull:q{n}:wait 1")),
-            words(&format!("HSET bull:q{n}:1 timestamp 1763696494000")),
-        ]
-    });
-    let sidekiq = a_poll("sidekiq", |n| {
-        vec![
-            words(&format!("SADD queues q{n}")),
-            words(&format!(r#"LPUSH queue:q{n} {{"class":"A","enqueued_at":1763696494000}}"#)),
-        ]
-    });
-    let (rq, bullmq, sidekiq) = tokio::join!(rq, bullmq, sidekiq);
-    for (kind, each, cost) in [("rq", 9, rq), ("bullmq", 15, bullmq), ("sidekiq", 3, sidekiq)] {
-        let [commands, micros, thread, received, sent] = cost;
-        // Seen by --nocapture; the times are the machine's affair, the rest is ours.
-        eprintln!(
-            "{kind}: {commands} commands, {micros} us in them, {thread} us of the main thread, {received} B in, {sent} B out a poll"
-        );
-        assert!(commands <= each * 500 + 20, "{kind}: {commands}");
-        assert!(received < 100 * each * 500 && sent < 100_000, "{kind}: {received} {sent}");
+    let rq = async |jobs: bool| {
+        a_poll("rq", |n| {
+            let mut all = vec![words(&format!("SADD rq:queues rq:queue:q{n}"))];
+            if jobs {
+                all.push(words(&format!("RPUSH rq:queue:q{n} job{n}")));
+                all.push(words(&format!("HSET rq:job:job{n} enqueued_at 2025-11-21T03:41:34.000000Z")));
+            }
+            all
+        })
+        .await
+    };
+    let bullmq = async |jobs: bool| {
+        a_poll("bullmq", |n| {
+            let mut all = vec![words(&format!("HSET bull:q{n}:meta version bullmq:6.7.0"))];
+            if jobs {
+                all.push(words(&format!("LPUSH bull:q{n}:wait 1")));
+                all.push(words(&format!("HSET bull:q{n}:1 timestamp 1763696494000")));
+            }
+            all
+        })
+        .await
+    };
+    let sidekiq = async |jobs: bool| {
+        a_poll("sidekiq", |n| {
+            let mut all = vec![words(&format!("SADD queues q{n}"))];
+            if jobs {
+                all.push(words(&format!(r#"LPUSH queue:q{n} {{"class":"A","enqueued_at":1763696494000}}"#)));
+            }
+            all
+        })
+        .await
+    };
+    for jobs in [true, false] {
+        // Signs of each queue, and one in eight asked everything.
+        let (rq, bullmq, sidekiq) = tokio::join!(rq(jobs), bullmq(jobs), sidekiq(jobs));
+        let kinds = [("rq", 1, 2, 9, rq), ("bullmq", 3, 5, 15, bullmq), ("sidekiq", 1, 2, 2, sidekiq)];
+        for (kind, empty, waiting, everything, cost) in kinds {
+            let [commands, micros, thread, received, sent] = cost;
+            // Seen by --nocapture; the times are the machine's affair, the rest is ours.
+            eprintln!(
+                "{kind}, {}: {commands} commands, {micros} us in them, {thread} us of the main thread, {received} B in, {sent} B out a poll",
+                if jobs { "a job in each" } else { "empty" }
+            );
+            let signs = if jobs { waiting } else { empty };
+            let limit = (signs * 500 * 7 + everything * 500) / 8 + 40;
+            assert!(commands <= limit, "{kind}: {commands} > {limit}");
+            assert!(received < 100 * limit && sent < 100_000, "{kind}: {received} {sent}");
+        }
     }
+}
+
+/// A queue that rests among many: what changes is told at once, what else was counted says how old it is.
+#[tokio::test]
+async fn one_that_rests_among_many_is_told_as_it_is() {
+    let server = lab::redis::start(&[]).unwrap();
+    let mut other = client(&server.url(0)).await;
+    for n in 0..80 {
+        run(&mut other, &["SADD", "rq:queues", &format!("rq:queue:q{n:02}")]).await;
+    }
+    let mut asked = source(&spec("rq", &server.url(0)));
+    let mut held = 0;
+    for _ in 0..10 {
+        let sample = queues(&mut asked).await;
+        held += sample.queues.iter().filter(|queue| queue.counted_ago.is_some()).count();
+    }
+    assert!(held > 5 * 80, "{held}");
+    run(&mut other, &["RPUSH", "rq:queue:q17", "job"]).await;
+    run(&mut other, &["HSET", "rq:job:job", "enqueued_at", "2025-11-21T03:41:34.000000Z"]).await;
+    run(&mut other, &["ZADD", "rq:failed:q17", "1", "a"]).await;
+    run(&mut other, &["ZADD", "rq:failed:q18", "1", "a"]).await;
+    let sample = queues(&mut asked).await;
+    let q17 = queue(&sample, "q17");
+    assert_eq!((q17.depth, q17.dead, q17.counted_ago), (1, Some(1), None), "asked everything at once");
+    assert!(q17.oldest.seconds().unwrap() > 1e6);
+    // One that shows no sign waits for its turn.
+    for _ in 0..8 {
+        if queue(&queues(&mut asked).await, "q18").dead == Some(1) {
+            return;
+        }
+    }
+    panic!("never counted again");
 }

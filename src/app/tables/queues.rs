@@ -68,7 +68,12 @@ fn cells(id: &str, queue: &Queue, rates: Option<&QueueRates>) -> Vec<Cell> {
         Cell::maybe(queue.oldest.seconds(), Cell::Seconds),
         Cell::maybe(rates.and_then(|rates| rates.arrival), Cell::Rate),
         Cell::maybe(rates.and_then(|rates| rates.service), Cell::Rate),
-        Cell::maybe(rates.and_then(|rates| rates.drain), Cell::Seconds),
+        // Also where there is no room for notes.
+        if queue.paused == Some(true) {
+            Cell::text("paused")
+        } else {
+            Cell::maybe(rates.and_then(|rates| rates.drain), Cell::Seconds)
+        },
         count(queue.workers),
         count(queue.busy),
         Cell::maybe(queue.in_flight, Cell::Count),
@@ -91,6 +96,9 @@ pub(super) fn queue_page(target: &Target, id: &TargetId) -> Vec<(String, Cell)> 
     let on = |job: &NotedJob| {
         if job.worker.is_empty() { String::new() } else { format!(" on {}", job.worker) }
     };
+    if let Some(ago) = queue.counted_ago {
+        add("counted", format!("{} ago, but for what waits and the oldest of it", span(ago)));
+    }
     if let Some(job) = &queue.longest {
         let since = job.running.map_or_else(String::new, |running| format!(", for {}", span(running)));
         add("longest at work", format!("{}{}{since}", job.name, on(job)));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use redis::{Pipeline, Value};
 
 use super::super::heads::{self, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp;
 use crate::config::TargetSpec;
 use crate::model::{Queue, QueueSample, SafeText, Timestamp};
@@ -25,6 +25,8 @@ impl Layout for Asynq {
     const RULE: &'static str =
         "+time +get +exists +smembers +hget +llen +lindex +zcard +zcount +zrange %R~asynq:*";
 
+    const SIGNS: usize = 3;
+
     fn of(_: &TargetSpec) -> Result<Self, String> {
         Ok(Self::default())
     }
@@ -42,10 +44,17 @@ impl Layout for Asynq {
         resp::texts(queues)
     }
 
+    fn ask_signs(&self, name: &str, waits: bool, script: &mut Pipeline) {
+        script.cmd("LLEN").arg(key(name, "pending"));
+        script.cmd("GET").arg(key(name, "processed"));
+        if waits {
+            script.cmd("LINDEX").arg(key(name, "pending")).arg(-1);
+        }
+    }
+
     fn ask_queue(&self, name: &str, clock: &ServerClock, script: &mut Pipeline) {
         let now = clock.score();
-        script.cmd("LLEN").arg(key(name, "pending"));
-        script.cmd("LINDEX").arg(key(name, "pending")).arg(-1);
+        self.ask_signs(name, true, script);
         script.cmd("LLEN").arg(key(name, "active"));
         script.cmd("ZCOUNT").arg(key(name, "lease")).arg("-inf").arg(&now);
         script.cmd("ZCARD").arg(key(name, "scheduled"));
@@ -55,7 +64,6 @@ impl Layout for Asynq {
             script.cmd("ZCOUNT").arg(key(name, set)).arg("-inf").arg(&now);
             script.cmd("ZRANGE").arg(key(name, set)).arg(0).arg(0).arg("WITHSCORES");
         }
-        script.cmd("GET").arg(key(name, "processed"));
         script.cmd("GET").arg(key(name, "failed"));
         script.cmd("EXISTS").arg(key(name, "paused"));
     }
@@ -68,6 +76,7 @@ impl Layout for Asynq {
     ) -> Result<(Queue, Head), &'static str> {
         let [
             pending,
+            processed,
             head,
             active,
             lost,
@@ -78,7 +87,6 @@ impl Layout for Asynq {
             first,
             retry_due,
             retry_first,
-            processed,
             failed,
             paused,
         ] = answers

@@ -9,7 +9,7 @@ use super::super::BoxFuture;
 use super::super::clients::Client;
 use super::super::failed_jobs::{self, Failed, LOOKED_AT as FAILED};
 use super::super::heads::{self, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp::{self, Resp};
 use crate::config::TargetSpec;
 use crate::model::{Missing, NotedJob, Queue, QueueAge, QueueSample, SafeText, Timestamp, bullmq_worker};
@@ -43,6 +43,8 @@ impl Layout for BullMq {
     const RULE: &'static str =
         "+time +scan +get +exists +hmget +llen +lindex +lrange +zcard +zcount +zrange +client|list %R~*";
 
+    const SIGNS: usize = 5;
+
     fn of(spec: &TargetSpec) -> Result<Self, String> {
         let prefix = spec.prefix.as_deref().unwrap_or("bull").trim_end_matches(':').to_owned();
         Ok(Self {
@@ -74,19 +76,31 @@ impl Layout for BullMq {
         keys.iter().filter_map(name).collect()
     }
 
+    fn ask_signs(&self, name: &str, waits: bool, script: &mut Pipeline) {
+        let key = |rest: &str| self.key(name, rest);
+        script.cmd("LLEN").arg(key("wait"));
+        script.cmd("ZCARD").arg(key("prioritized"));
+        script.cmd("GET").arg(key("id"));
+        if waits {
+            script.cmd("LINDEX").arg(key("wait")).arg(-1);
+            script.cmd("ZRANGE").arg(key("prioritized")).arg(0).arg(0);
+        }
+    }
+
+    fn presses(&self, name: &str) -> bool {
+        self.failed.wants(name)
+    }
+
     fn ask_queue(&self, name: &str, clock: &ServerClock, script: &mut Pipeline) {
         let key = |rest: &str| self.key(name, rest);
         let due = clock.now().map_or_else(
             || "-inf".to_owned(),
             |now| (now.as_micros() / 1_000).saturating_mul(SHIFT).to_string(),
         );
-        script.cmd("LLEN").arg(key("wait"));
-        script.cmd("LINDEX").arg(key("wait")).arg(-1);
+        self.ask_signs(name, true, script);
         // Up to version 5 a queue that is held back keeps its jobs in a list of another name.
         script.cmd("LLEN").arg(key("paused"));
         script.cmd("LINDEX").arg(key("paused")).arg(-1);
-        script.cmd("ZCARD").arg(key("prioritized"));
-        script.cmd("ZRANGE").arg(key("prioritized")).arg(0).arg(0);
         script.cmd("ZCARD").arg(key("priority"));
         script.cmd("ZCARD").arg(key("delayed"));
         script.cmd("ZCOUNT").arg(key("delayed")).arg("-inf").arg(due);
@@ -95,7 +109,6 @@ impl Layout for BullMq {
         script.cmd("LLEN").arg(key("active"));
         script.cmd("LRANGE").arg(key("active")).arg(-LOOKED_AT).arg(-1);
         script.cmd("HMGET").arg(key("meta")).arg("paused").arg("version");
-        script.cmd("GET").arg(key("id"));
         if self.failed.wants(name) {
             script.cmd("ZRANGE").arg(key("failed")).arg(-FAILED).arg(-1);
         }
@@ -109,11 +122,12 @@ impl Layout for BullMq {
     ) -> Result<(Queue, Head), &'static str> {
         let [
             wait,
+            prioritized,
+            added,
             head,
+            first,
             kept_back,
             kept_head,
-            prioritized,
-            first,
             before,
             delayed,
             due,
@@ -122,7 +136,6 @@ impl Layout for BullMq {
             active,
             oldest,
             meta,
-            added,
             newest @ ..,
         ] = answers
         else {

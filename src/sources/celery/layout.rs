@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use redis::{Pipeline, Value};
+use serde_json::Value as Json;
 
 use super::super::BoxFuture;
+use super::super::failed_jobs;
 use super::super::heads::{self, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::put_off::{self, PutOff};
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp::{self, Resp};
 use super::beats::Beats;
 use crate::config::TargetSpec;
@@ -27,6 +30,7 @@ pub(super) struct Celery {
     database: i64,
     shared: SharedCounts,
     beats: Beats,
+    put_off: PutOff,
 }
 
 impl Celery {
@@ -47,7 +51,9 @@ impl Celery {
 
 impl Layout for Celery {
     const RULE: &'static str =
-        "+time +scan +smembers +llen +lindex +hlen +zcount +client|list +psubscribe %R~* allchannels";
+        "+time +scan +smembers +llen +lindex +hlen +hscan +zcount +client|list +psubscribe %R~* allchannels";
+
+    const SIGNS: usize = 2 * STEPS.len();
 
     fn of(spec: &TargetSpec) -> Result<Self, String> {
         Ok(Self { prefix: spec.prefix.clone().unwrap_or_default(), ..Self::default() })
@@ -79,6 +85,8 @@ impl Layout for Celery {
     fn take_all(&mut self, answers: &[Value], _: &BTreeSet<String>, _: &Watch) -> Vec<String> {
         let [unacked, late, bindings @ ..] = answers else { return Vec::new() };
         // Messages taken and not acknowledged, those put off for later included.
+        self.put_off.begin();
+        self.put_off.count("", resp::count(unacked));
         self.shared = SharedCounts {
             in_flight: resp::count(unacked),
             orphaned: resp::count(late),
@@ -87,12 +95,18 @@ impl Layout for Celery {
         bindings.iter().flat_map(bound).collect()
     }
 
-    fn ask_queue(&self, name: &str, _: &ServerClock, script: &mut Pipeline) {
+    fn ask_signs(&self, name: &str, waits: bool, script: &mut Pipeline) {
         for step in STEPS {
             script.cmd("LLEN").arg(self.list(name, step));
-            // Put in at the left, taken at the right: the last is the oldest.
+        }
+        // Put in at the left, taken at the right: the last is the oldest.
+        for step in STEPS.iter().filter(|_| waits) {
             script.cmd("LINDEX").arg(self.list(name, step)).arg(-1);
         }
+    }
+
+    fn ask_queue(&self, name: &str, _: &ServerClock, script: &mut Pipeline) {
+        self.ask_signs(name, true, script);
     }
 
     fn queue(
@@ -103,8 +117,8 @@ impl Layout for Celery {
     ) -> Result<(Queue, Head), &'static str> {
         let mut depth = 0;
         let (mut oldest, mut longest, mut all_told) = (None::<Timestamp>, Duration::ZERO, true);
-        for (step, answers) in STEPS.iter().zip(answers.chunks(2)) {
-            let [length, head] = answers else { return Err("the server did not answer") };
+        let (lengths, lasts) = answers.split_at_checked(STEPS.len()).ok_or("the server did not answer")?;
+        for (step, (length, head)) in STEPS.iter().zip(lengths.iter().zip(lasts)) {
             depth += resp::count(length).ok_or("the key is no list")?;
             let Some(message) = resp::bytes(head) else { continue };
             // A message carries no time of its own; a tracing library may have added one.
@@ -125,6 +139,27 @@ impl Layout for Celery {
             }
         };
         Ok((Queue { name: SafeText::new(name), depth, ..Queue::default() }, Head::Age(age)))
+    }
+
+    fn ask_more(&mut self, _: &mut QueueSample, script: &mut Pipeline) {
+        for _ in self.put_off.wanted() {
+            let key = format!("{}unacked", self.prefix);
+            script.cmd("HSCAN").arg(key).arg(0).arg("COUNT").arg(put_off::LOOKED_AT);
+        }
+    }
+
+    fn take_more(&mut self, answers: &[Value], watch: &mut Watch, sample: &mut QueueSample) {
+        if let (Some(answer), [_]) = (answers.first(), self.put_off.wanted()) {
+            let seen = put_off::values(answer).filter_map(|message| retried(message, &watch.clock));
+            let seen: Vec<_> = seen.collect();
+            for queue in &sample.queues {
+                let ours = seen.iter().filter(|(of, ..)| *of == queue.name.as_str());
+                self.put_off.take(queue.name.as_str(), ours.map(|(_, task, tries)| (task.clone(), *tries)));
+            }
+            // One hash for all queues: that it was looked at is kept under no name.
+            self.put_off.take("", std::iter::empty());
+        }
+        self.put_off.tell(&mut sample.queues);
     }
 
     fn listen<'a>(&'a mut self, connection: &'a Resp) -> BoxFuture<'a, ()> {
@@ -156,7 +191,18 @@ impl Layout for Celery {
 
     fn rights(&self, script: &mut Pipeline) {
         script.cmd("SMEMBERS").arg(format!("{}_kombu.binding.celery", self.prefix));
+        script.cmd("HSCAN").arg(format!("{}unacked", self.prefix)).arg(0).arg("COUNT").arg(1);
     }
+}
+
+/// The queue and the task of a message that a worker holds, and how often it was handed out before.
+fn retried(entry: &[u8], clock: &ServerClock) -> Option<(String, String, u64)> {
+    let entry: Json = serde_json::from_slice(entry).ok()?;
+    let headers = entry.get(0)?.get("headers")?;
+    let due = headers.get("eta").and_then(Json::as_str).and_then(heads::from_text);
+    let tries = headers.get("retries")?.as_u64().filter(|_| put_off::is_soon(due, clock))?;
+    let queue = entry.get(2)?.as_str()?.to_owned();
+    Some((queue, failed_jobs::name(headers.get("task")?.as_str()?)?, tries))
 }
 
 /// The queues that a binding's members name.

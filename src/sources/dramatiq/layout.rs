@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use redis::{Pipeline, Value};
 use serde_json::Value as Json;
 
+use super::super::failed_jobs;
 use super::super::heads::{self, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::put_off::{self, PutOff};
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp;
 use crate::config::TargetSpec;
 use crate::model::{Missing, Queue, QueueSample, SafeText, Timestamp};
@@ -18,6 +20,7 @@ const SILENT: f64 = 60.0;
 pub(super) struct Dramatiq {
     prefix: String,
     beating: Option<u64>,
+    put_off: PutOff,
 }
 
 impl Dramatiq {
@@ -27,11 +30,13 @@ impl Dramatiq {
 }
 
 impl Layout for Dramatiq {
-    const RULE: &'static str = "+time +scan +hget +hlen +llen +lindex +zcard +zcount %R~*";
+    const RULE: &'static str = "+time +scan +hget +hlen +hscan +llen +lindex +zcard +zcount %R~*";
+
+    const SIGNS: usize = 3;
 
     fn of(spec: &TargetSpec) -> Result<Self, String> {
         let prefix = spec.prefix.as_deref().unwrap_or("dramatiq").trim_end_matches(':').to_owned();
-        Ok(Self { prefix, beating: None })
+        Ok(Self { prefix, beating: None, put_off: PutOff::default() })
     }
 
     fn pattern(&self) -> Option<String> {
@@ -54,6 +59,7 @@ impl Layout for Dramatiq {
     }
 
     fn take_all(&mut self, answers: &[Value], keys: &BTreeSet<String>, watch: &Watch) -> Vec<String> {
+        self.put_off.begin();
         self.beating = answers.first().and_then(resp::count).filter(|_| watch.clock.now().is_some());
         let name = |key: &String| {
             let rest = key.strip_prefix(self.prefix.as_str())?.strip_prefix(':')?;
@@ -63,19 +69,26 @@ impl Layout for Dramatiq {
         keys.iter().filter_map(name).collect()
     }
 
-    fn ask_queue(&self, name: &str, _: &ServerClock, script: &mut Pipeline) {
+    fn ask_signs(&self, name: &str, waits: bool, script: &mut Pipeline) {
         script.cmd("LLEN").arg(self.key(name, ""));
-        script.cmd("LINDEX").arg(self.key(name, "")).arg(0);
         script.cmd("HLEN").arg(self.key(name, ".msgs"));
+        if waits {
+            script.cmd("LINDEX").arg(self.key(name, "")).arg(0);
+        }
+    }
+
+    fn ask_queue(&self, name: &str, _: &ServerClock, script: &mut Pipeline) {
+        self.ask_signs(name, true, script);
         script.cmd("HLEN").arg(self.key(name, ".DQ.msgs"));
         script.cmd("ZCARD").arg(self.key(name, ".XQ"));
     }
 
     fn queue(&mut self, name: &str, answers: &[Value], _: &mut Watch) -> Result<(Queue, Head), &'static str> {
-        let [waiting, head, messages, delayed, dead] = answers else {
+        let [waiting, messages, head, delayed, dead] = answers else {
             return Err("the server did not answer");
         };
         let depth = resp::count(waiting).ok_or("its key is no list")?;
+        self.put_off.count(name, resp::count(delayed));
         let queue = Queue {
             name: SafeText::new(name),
             depth,
@@ -103,6 +116,20 @@ impl Layout for Dramatiq {
         Some(due.map_or(put, |due| due.max(put)))
     }
 
+    fn ask_more(&mut self, _: &mut QueueSample, script: &mut Pipeline) {
+        for queue in self.put_off.wanted() {
+            script.cmd("HSCAN").arg(self.key(queue, ".DQ.msgs")).arg(0).arg("COUNT").arg(put_off::LOOKED_AT);
+        }
+    }
+
+    fn take_more(&mut self, answers: &[Value], watch: &mut Watch, sample: &mut QueueSample) {
+        for (queue, answer) in self.put_off.wanted().to_vec().iter().zip(answers) {
+            let seen = put_off::values(answer).filter_map(|message| retried(message, &watch.clock));
+            self.put_off.take(queue, seen);
+        }
+        self.put_off.tell(&mut sample.queues);
+    }
+
     fn finish(&mut self, _: &Watch, sample: &mut QueueSample) {
         if self.beating == Some(0) {
             sample.workers = Some(0);
@@ -115,5 +142,15 @@ impl Layout for Dramatiq {
 
     fn rights(&self, script: &mut Pipeline) {
         script.cmd("SCAN").arg(0).arg("COUNT").arg(1);
+        script.cmd("HSCAN").arg(self.key("default", ".DQ.msgs")).arg(0).arg("COUNT").arg(1);
     }
+}
+
+/// The actor of a message put off after it failed, and how often it was handed out.
+fn retried(message: &[u8], clock: &ServerClock) -> Option<(String, u64)> {
+    let message: Json = serde_json::from_slice(message).ok()?;
+    let options = message.get("options")?;
+    let due = options.get("eta").and_then(|eta| heads::from_text(&eta.to_string()));
+    let tries = options.get("retries")?.as_u64().filter(|_| put_off::is_soon(due, clock))?;
+    Some((failed_jobs::name(message.get("actor_name")?.as_str()?)?, tries))
 }

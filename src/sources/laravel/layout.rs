@@ -6,7 +6,7 @@ use redis::{Pipeline, Value};
 use serde_json::Value as Json;
 
 use super::super::heads::{self, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp;
 use crate::config::TargetSpec;
 use crate::model::{Missing, NotedJob, Queue, QueueAge, QueueSample, SafeText};
@@ -34,6 +34,8 @@ impl Laravel {
 impl Layout for Laravel {
     const RULE: &'static str = "+time +scan +llen +lindex +zcard +zcount +zrange %R~*";
 
+    const SIGNS: usize = 3;
+
     fn of(spec: &TargetSpec) -> Result<Self, String> {
         Ok(Self { prefix: spec.prefix.clone(), ..Self::default() })
     }
@@ -60,14 +62,21 @@ impl Layout for Laravel {
         self.lists.keys().cloned().collect()
     }
 
+    fn ask_signs(&self, name: &str, waits: bool, script: &mut Pipeline) {
+        let list = self.list(name);
+        script.cmd("LLEN").arg(&list);
+        script.cmd("ZCARD").arg(format!("{list}:reserved"));
+        if waits {
+            script.cmd("LINDEX").arg(&list).arg(0);
+        }
+    }
+
     fn ask_queue(&self, name: &str, clock: &ServerClock, script: &mut Pipeline) {
         let (list, now) = (self.list(name), clock.score());
-        script.cmd("LLEN").arg(&list);
-        script.cmd("LINDEX").arg(&list).arg(0);
+        self.ask_signs(name, true, script);
         script.cmd("ZCARD").arg(format!("{list}:delayed"));
         script.cmd("ZCOUNT").arg(format!("{list}:delayed")).arg("-inf").arg(&now);
         script.cmd("ZRANGE").arg(format!("{list}:delayed")).arg(0).arg(0).arg("WITHSCORES");
-        script.cmd("ZCARD").arg(format!("{list}:reserved"));
         script.cmd("ZCOUNT").arg(format!("{list}:reserved")).arg("-inf").arg(&now);
         script.cmd("ZRANGE").arg(format!("{list}:reserved")).arg(0).arg(0);
     }
@@ -78,7 +87,7 @@ impl Layout for Laravel {
         answers: &[Value],
         watch: &mut Watch,
     ) -> Result<(Queue, Head), &'static str> {
-        let [waiting, head, delayed, due, next, reserved, late, first] = answers else {
+        let [waiting, reserved, head, delayed, due, next, late, first] = answers else {
             return Err("the server did not answer");
         };
         let depth = resp::count(waiting).ok_or("its key is no list")?;
@@ -101,9 +110,10 @@ impl Layout for Laravel {
             scheduled: resp::count(delayed),
             overdue: known(due),
             overdue_for: watch.clock.overdue(next, 1.0),
-            returning: [payload, resp::list(first).first().and_then(resp::bytes)]
+            // The oldest that waits, the next that is put off, perhaps to be tried again, and one under way.
+            returning: [Some(head), resp::list(next).first(), resp::list(first).first()]
                 .into_iter()
-                .flatten()
+                .filter_map(|job| resp::bytes(job?))
                 .filter_map(returning)
                 .max_by_key(|job| job.tries),
             ..Queue::default()

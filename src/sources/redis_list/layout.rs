@@ -3,7 +3,7 @@
 use redis::{Pipeline, Value};
 
 use super::super::heads::{self, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp;
 use crate::config::TargetSpec;
 use crate::model::{Missing, Queue, QueueAge, QueueSample, SafeText};

@@ -3,7 +3,7 @@
 use redis::{Pipeline, Value};
 
 use super::super::heads::{QUEUES, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp;
 use super::parse::{self, Group};
 use crate::config::TargetSpec;

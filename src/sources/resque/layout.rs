@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::super::failed_jobs::{self, Failed, LOOKED_AT};
 use super::super::heads::{self, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp;
 use crate::config::TargetSpec;
 use crate::model::{NotedJob, Queue, QueueAge, QueueSample, SafeText, SharedCounts};

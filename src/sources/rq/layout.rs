@@ -6,8 +6,10 @@ use redis::{Pipeline, Value};
 
 use super::super::failed_jobs::{self, Failed, LOOKED_AT};
 use super::super::heads::{self, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::put_off;
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp;
+use super::retries::Retries;
 use super::worker::{self, Gone, Worker};
 use crate::config::TargetSpec;
 use crate::model::{Queue, QueueSample, SafeText, Timestamp};
@@ -24,6 +26,7 @@ pub(super) struct Rq {
     workers: Vec<Worker>,
     gone: Gone,
     failed: Failed,
+    retries: Retries,
     seen: usize,
     /// Place of a queue, its name, how many failed, and the newest of them.
     dead: Vec<(usize, String, u64, Vec<String>)>,
@@ -32,6 +35,8 @@ pub(super) struct Rq {
 impl Layout for Rq {
     const RULE: &'static str =
         "+time +exists +smembers +hmget +llen +lindex +zcard +zcount +zrange +client|list %R~rq:*";
+
+    const SIGNS: usize = 2;
 
     fn of(_: &TargetSpec) -> Result<Self, String> {
         Ok(Self::default())
@@ -55,6 +60,7 @@ impl Layout for Rq {
         self.suspended = resp::count(suspended) == Some(1);
         (self.seen, self.dead) = (0, Vec::new());
         self.failed.begin();
+        self.retries.begin();
         let asked = self.registered.iter().zip(workers);
         let told = asked.filter_map(|(key, value)| worker::worker(key, value, watch.clock.now()));
         self.workers = told.collect();
@@ -66,10 +72,20 @@ impl Layout for Rq {
         resp::texts(queues).iter().map(name).collect()
     }
 
+    fn ask_signs(&self, name: &str, waits: bool, script: &mut Pipeline) {
+        script.cmd("LLEN").arg(format!("rq:queue:{name}"));
+        if waits {
+            script.cmd("LINDEX").arg(format!("rq:queue:{name}")).arg(0);
+        }
+    }
+
+    fn presses(&self, name: &str) -> bool {
+        self.failed.wants(name)
+    }
+
     fn ask_queue(&self, name: &str, clock: &ServerClock, script: &mut Pipeline) {
         let now = clock.score();
-        script.cmd("LLEN").arg(format!("rq:queue:{name}"));
-        script.cmd("LINDEX").arg(format!("rq:queue:{name}")).arg(0);
+        self.ask_signs(name, true, script);
         script.cmd("ZCARD").arg(format!("rq:wip:{name}"));
         script.cmd("LLEN").arg(format!("rq:queue:{name}:intermediate"));
         script.cmd("ZCARD").arg(format!("rq:scheduled:{name}"));
@@ -98,6 +114,12 @@ impl Layout for Rq {
             self.dead.push((self.seen, name.to_owned(), dead.unwrap_or(0), resp::texts(newest)));
         }
         self.seen += 1;
+        if let [next, due, ..] = resp::list(next)
+            && put_off::is_soon(resp::text(due).and_then(|due| heads::from_text(&due)), &watch.clock)
+            && let Some(next) = resp::text(next)
+        {
+            self.retries.next(next);
+        }
         let queue = Queue {
             name: SafeText::new(name),
             depth: resp::count(depth).ok_or("its key rq:queue:… is no list")?,
@@ -126,6 +148,7 @@ impl Layout for Rq {
         for job in self.dead.iter().flat_map(|(.., jobs)| jobs) {
             script.cmd("HMGET").arg(format!("rq:job:{job}")).arg("description");
         }
+        self.retries.ask(script);
         worker::ask_jobs(&self.workers, script);
     }
 
@@ -140,7 +163,10 @@ impl Layout for Rq {
                 queue.dying = told;
             }
         }
-        worker::take_jobs(&self.workers, answers, &watch.clock, &mut sample.queues);
+        let (retried, at_work) = answers.split_at_checked(self.retries.asks()).unwrap_or_default();
+        self.retries.take(retried);
+        worker::take_jobs(&self.workers, at_work, &watch.clock, &mut self.retries, &mut sample.queues);
+        self.retries.tell(&mut sample.queues);
     }
 
     fn finish(&mut self, _: &Watch, sample: &mut QueueSample) {

@@ -1,6 +1,7 @@
 //! RQ: its lists, registries and worker hashes. Knows the layout of RQ only.
 
 mod layout;
+mod retries;
 mod worker;
 
 use super::Kind;

@@ -7,6 +7,7 @@ use redis::{Pipeline, Value};
 use super::super::clients::Clients;
 use super::super::heads::{self, ServerClock};
 use super::super::resp;
+use super::retries::{self, Retries};
 use crate::model::{NotedJob, Queue, SafeText, Timestamp};
 
 /// A worker that has not spoken for longer is gone: RQ lets an idle one be silent for eight minutes.
@@ -70,17 +71,22 @@ pub(super) fn worker(key: &str, value: &Value, now: Option<Timestamp>) -> Option
     })
 }
 
-/// Workers whose connections are gone, by what CLIENT LIST said last.
+/// Workers whose connections are gone, and those whose are there, by what CLIENT LIST said last.
 #[derive(Default)]
-pub(super) struct Gone(BTreeSet<String>);
+pub(super) struct Gone {
+    gone: BTreeSet<String>,
+    there: BTreeSet<String>,
+}
 
 impl Gone {
     /// Marks as gone who registered by a named connection that is no longer there. A worker that had
     /// to connect anew has lost its name: where one from the same host waits namelessly, nobody is
-    /// called gone for that.
+    /// called gone for that. One at work whose connection is there is alive though it says nothing: without a
+    /// process for each job (`SimpleWorker`) it cannot speak before the job ends.
     pub(super) fn look(&mut self, workers: &mut [Worker], clients: &Clients) {
         if let Some(list) = clients.list().filter(|_| clients.is_fresh()) {
-            self.0.clear();
+            self.gone.clear();
+            self.there.clear();
             for worker in workers.iter() {
                 let Some(host) = &worker.host else { continue };
                 let named = list.iter().any(|client| client.name == worker.name);
@@ -88,13 +94,16 @@ impl Gone {
                     client.name.is_empty() && client.host == *host && WAITS.contains(&client.command.as_str())
                 });
                 let patient = worker.busy && worker.silent.is_some_and(|silent| silent < MISSED);
-                if !named && !nameless && !patient {
-                    self.0.insert(worker.name.clone());
+                if named {
+                    self.there.insert(worker.name.clone());
+                } else if !nameless && !patient {
+                    self.gone.insert(worker.name.clone());
                 }
             }
         }
-        for worker in workers.iter_mut().filter(|worker| self.0.contains(&worker.name)) {
-            worker.alive = false;
+        for worker in workers {
+            worker.alive |= worker.busy && self.there.contains(&worker.name);
+            worker.alive &= !self.gone.contains(&worker.name);
         }
     }
 }
@@ -106,14 +115,21 @@ fn at_work(workers: &[Worker]) -> impl Iterator<Item = (&Worker, &String)> {
 /// Asks since when the workers' jobs run.
 pub(super) fn ask_jobs(workers: &[Worker], script: &mut Pipeline) {
     for (_, job) in at_work(workers) {
-        script.cmd("HMGET").arg(format!("rq:job:{job}")).arg(&["origin", "started_at", "description"]);
+        script.cmd("HMGET").arg(format!("rq:job:{job}")).arg(&retries::FIELDS).arg("started_at");
     }
 }
 
 /// Notes on each queue the job that has run for the longest.
-pub(super) fn take_jobs(workers: &[Worker], answers: &[Value], clock: &ServerClock, queues: &mut [Queue]) {
+pub(super) fn take_jobs(
+    workers: &[Worker],
+    answers: &[Value],
+    clock: &ServerClock,
+    retries: &mut Retries,
+    queues: &mut [Queue],
+) {
     for ((worker, id), answer) in at_work(workers).zip(answers) {
-        let [origin, begun, says] = resp::list(answer) else { continue };
+        retries.look(id, answer, 1);
+        let [origin, says, _, _, begun] = resp::list(answer) else { continue };
         let Some(origin) = resp::text(origin) else { continue };
         let Some(queue) = queues.iter_mut().find(|queue| queue.name.as_str() == origin) else { continue };
         let begun = resp::text(begun).and_then(|text| heads::from_text(&text));
@@ -155,4 +171,28 @@ pub(super) fn add(queues: &mut [Queue], workers: &[Worker]) {
 /// How many of these are alive.
 pub(super) fn alive(workers: &[Worker]) -> Option<u32> {
     u32::try_from(workers.iter().filter(|worker| worker.alive).count()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_work_lives_as_long_as_its_connection_however_silent_it_is() {
+        let alive = |clients: &str, state: &str| {
+            let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+            let fields = [state, "2026-11-21T20:00:00.000000Z", "1", "0", "mail", "10.0.0.3:5512", "j"];
+            let now = "2026-11-21T20:03:20Z".parse().ok();
+            let told = worker("rq:worker:w1", &Value::Array(fields.map(text).to_vec()), now);
+            let mut workers = vec![told.expect("a worker")];
+            let mut list = Clients::default();
+            list.take(&text(clients));
+            Gone::default().look(&mut workers, &list);
+            workers[0].alive
+        };
+        let there = "addr=10.0.0.3:5512 name=w1 cmd=blmove";
+        assert!(alive(there, "busy"), "silent for 200 s");
+        assert!(!alive("addr=10.0.0.9:1 name= cmd=get", "busy"));
+        assert!(alive(there, "idle"));
+    }
 }

@@ -7,9 +7,10 @@ use serde_json::Value as Json;
 
 use super::super::failed_jobs::{self, Failed, LOOKED_AT};
 use super::super::heads::{self, ServerClock};
-use super::super::queue_poll::{Head, Layout, Watch};
+use super::super::queue_layout::{Head, Layout, Watch};
 use super::super::resp;
 use super::process::{self, Process};
+use super::retries::Retries;
 use crate::config::TargetSpec;
 use crate::model::{Queue, QueueAge, QueueSample, SafeText, SharedCounts};
 
@@ -23,11 +24,15 @@ pub(super) struct Sidekiq {
     registered: Vec<String>,
     processes: Vec<Process>,
     failed: Failed,
+    retries: Retries,
+    /// Queues held back, as its Pro edition keeps them.
+    paused: Option<BTreeSet<String>>,
 }
 
 impl Layout for Sidekiq {
-    const RULE: &'static str =
-        "+time +get +smembers +sismember +hmget +hvals +llen +lindex +zcard +zcount +zrange %R~*";
+    const RULE: &'static str = "+time +get +smembers +hmget +hvals +llen +lindex +zcard +zcount +zrange %R~*";
+
+    const SIGNS: usize = 2;
 
     fn of(_: &TargetSpec) -> Result<Self, String> {
         Ok(Self::default())
@@ -36,6 +41,7 @@ impl Layout for Sidekiq {
     fn ask_all(&self, clock: &ServerClock, _: &BTreeSet<String>, script: &mut Pipeline) {
         script.cmd("SMEMBERS").arg("queues");
         script.cmd("SMEMBERS").arg("processes");
+        script.cmd("SMEMBERS").arg("paused");
         script.cmd("GET").arg("stat:processed");
         script.cmd("GET").arg("stat:failed");
         script.cmd("ZCARD").arg("schedule");
@@ -45,6 +51,7 @@ impl Layout for Sidekiq {
             script.cmd("ZCOUNT").arg(set).arg("-inf").arg(clock.score());
             script.cmd("ZRANGE").arg(set).arg(0).arg(0).arg("WITHSCORES");
         }
+        self.retries.ask(script);
         for identity in &self.registered {
             process::ask(script, identity);
         }
@@ -54,12 +61,15 @@ impl Layout for Sidekiq {
     }
 
     fn take_all(&mut self, answers: &[Value], _: &BTreeSet<String>, watch: &Watch) -> Vec<String> {
-        let [queues, registered, processed, failed, schedule, retry, dead, rest @ ..] = answers else {
+        let [queues, registered, paused, processed, failed, schedule, retry, dead, rest @ ..] = answers
+        else {
             return Vec::new();
         };
         let [due, first, retry_due, retry_first, hashes @ ..] = rest else { return Vec::new() };
+        self.paused = Some(resp::texts(paused).into_iter().collect());
         let clock = &watch.clock;
         let known = |value: &Value| resp::count(value).filter(|_| clock.now().is_some());
+        let hashes = self.retries.take(resp::count(retry), hashes, clock.now());
         let (hashes, newest) =
             hashes.split_at_checked(process::PER_PROCESS * self.registered.len()).unwrap_or_default();
         self.failed.begin();
@@ -94,10 +104,15 @@ impl Layout for Sidekiq {
         resp::texts(queues)
     }
 
-    fn ask_queue(&self, name: &str, _: &ServerClock, script: &mut Pipeline) {
+    fn ask_signs(&self, name: &str, waits: bool, script: &mut Pipeline) {
         script.cmd("LLEN").arg(format!("queue:{name}"));
-        script.cmd("LINDEX").arg(format!("queue:{name}")).arg(-1);
-        script.cmd("SISMEMBER").arg("paused").arg(name);
+        if waits {
+            script.cmd("LINDEX").arg(format!("queue:{name}")).arg(-1);
+        }
+    }
+
+    fn ask_queue(&self, name: &str, _: &ServerClock, script: &mut Pipeline) {
+        self.ask_signs(name, true, script);
     }
 
     fn queue(
@@ -106,11 +121,11 @@ impl Layout for Sidekiq {
         answers: &[Value],
         watch: &mut Watch,
     ) -> Result<(Queue, Head), &'static str> {
-        let [depth, oldest, paused] = answers else { return Err("the server did not answer") };
+        let [depth, oldest] = answers else { return Err("the server did not answer") };
         let queue = Queue {
             name: SafeText::new(name),
             depth: resp::count(depth).ok_or("its key queue:… is no list")?,
-            paused: resp::count(paused).map(|n| n == 1),
+            paused: self.paused.as_ref().map(|paused| paused.contains(name)),
             ..Queue::default()
         };
         let age = match resp::bytes(oldest).and_then(heads::carried) {
@@ -125,6 +140,7 @@ impl Layout for Sidekiq {
         sample.workers = Some(process::threads(&self.processes));
         sample.shared = std::mem::take(&mut self.shared);
         process::add(&mut sample.queues, &self.processes);
+        self.retries.tell(&mut sample.queues);
     }
 
     fn rights(&self, script: &mut Pipeline) {

@@ -2,6 +2,7 @@
 
 mod layout;
 mod process;
+mod retries;
 
 use super::Kind;
 use super::queue_poll::QueuePoll;

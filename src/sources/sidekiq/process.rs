@@ -13,12 +13,14 @@ use crate::model::{NotedJob, Queue, SafeText, Timestamp};
 const SILENT: f64 = 60.0;
 
 /// Commands that [`ask`] writes.
-pub(super) const PER_PROCESS: usize = 2;
+pub(super) const PER_PROCESS: usize = 3;
 
 /// Asks for one process.
 pub(super) fn ask(script: &mut Pipeline, identity: &str) {
     script.cmd("HMGET").arg(identity).arg(&["info", "beat", "quiet"]);
     script.cmd("HVALS").arg(format!("{identity}:work"));
+    // Its name up to version 6.4.
+    script.cmd("HVALS").arg(format!("{identity}:workers"));
 }
 
 /// One process: its threads, the queues it serves and what they work on.
@@ -37,13 +39,13 @@ struct Running {
 
 /// A process; `None` when its hash has expired: it died without saying so.
 pub(super) fn process(identity: &str, values: &[Value], now: Option<Timestamp>) -> Option<Process> {
-    let [hash, work] = values else { return None };
+    let [hash, work, older] = values else { return None };
     let [info, beat, quiet] = resp::list(hash) else { return None };
     let info: Json = serde_json::from_slice(resp::bytes(info)?).ok()?;
     let beat = resp::text(beat).and_then(|text| heads::from_text(&text));
     let silent = now.zip(beat).map(|(now, beat)| now.seconds_since(beat));
     let names = |value: &Json| value.as_str().map(str::to_owned);
-    let running = resp::list(work).iter().filter_map(|job| {
+    let running = [work, older].into_iter().flat_map(resp::list).filter_map(|job| {
         let job: Json = serde_json::from_slice(resp::bytes(job)?).ok()?;
         let begun = job.get("run_at").and_then(|at| heads::from_text(&at.to_string()));
         let noted = NotedJob {

@@ -189,6 +189,7 @@ fn queue(row: &Row, name: SafeText) -> Result<Queue, String> {
         busy: row.few("busy")?,
         stale_workers: row.few("stale_workers")?,
         paused: row.flag("paused")?,
+        counted_ago: None,
         longest: row.job("longest")?,
         returning: row.job("returning")?,
     })

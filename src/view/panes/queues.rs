@@ -11,6 +11,9 @@ use crate::view::widgets::Scale;
 pub(super) const SHAPES: (u16, &[Shape]) =
     (9, &[Shape::judged(14, 0), Shape::plain(10, 0), Shape::plain(13, 2), Shape::plain(10, 3)]);
 
+/// Seconds from which a job's age is worth an order of its own.
+const OLD: f64 = 60.0;
+
 /// One entry a queue.
 pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
     let mut out = Vec::new();
@@ -22,7 +25,12 @@ pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
                     continue;
                 }
                 let rates = target.queue_window();
-                for queue in &sample.queues {
+                // Among those that are about as bad the oldest stands first, as in the verdict; while none is
+                // old they keep their places.
+                let mut all: Vec<&Queue> = sample.queues.iter().collect();
+                let age = |queue: &Queue| queue.oldest.seconds().filter(|age| *age >= OLD).unwrap_or(0.0);
+                all.sort_by(|a, b| age(b).total_cmp(&age(a)));
+                for queue in all {
                     let rate = rates.and_then(|rates| rates.get(queue.name.as_str()));
                     out.push(entry(scene, target, queue, rate, sample.workers));
                 }
