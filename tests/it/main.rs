@@ -79,6 +79,7 @@ mod redis_versions;
 mod requests_truth;
 mod secrets;
 mod ssh;
+mod suite;
 mod terminal;
 mod tidy;
 mod varnish;
