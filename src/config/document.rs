@@ -12,6 +12,8 @@ use super::error::{Fault, instead};
 /// The text being read, what was wrong so far, and which line each setting came from.
 pub(super) struct Document<'t> {
     text: &'t str,
+    /// Where each line begins, in bytes: a config of thousands of targets asks for very many lines.
+    begins: Vec<usize>,
     pub(super) faults: Vec<Fault>,
     /// Dotted path of a setting and its line.
     pub(super) lines: BTreeMap<String, usize>,
@@ -48,14 +50,15 @@ impl Section<'_, '_> {
 }
 
 impl<'t> Document<'t> {
-    pub(super) const fn new(text: &'t str) -> Self {
-        Self { text, faults: Vec::new(), lines: BTreeMap::new() }
+    pub(super) fn new(text: &'t str) -> Self {
+        let begins = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { text, begins, faults: Vec::new(), lines: BTreeMap::new() }
     }
 
     /// The line a span begins on, from 1.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
         let end = span.start.min(self.text.len());
-        self.text[..end].matches('\n').count() + 1
+        self.begins.partition_point(|begin| *begin <= end)
     }
 
     /// Notes a fault of a key.
@@ -256,6 +259,13 @@ pub fn say_duration(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_counted_from_one_and_begins_behind_its_predecessor() {
+        let doc = Document::new("a = 1\n\nb = 2\n");
+        let lines = [0, 5, 6, 7, 12, 13, 99].map(|at| doc.line(&(at..at)));
+        assert_eq!(lines, [1, 1, 2, 3, 3, 4, 4]);
+    }
 
     #[test]
     fn durations_need_a_unit_and_come_back_as_written() {

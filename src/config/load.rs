@@ -274,11 +274,14 @@ fn lay_over(
 /// A file that others may read must not hold a password; said, not refused, for an incident is no time to refuse.
 fn warn_of_open_secrets(path: &Path, text: &str, config: &mut Config) {
     let open = std::fs::metadata(path).is_ok_and(|meta| meta.mode() & 0o044 != 0);
+    if !open {
+        return;
+    }
     let holds = config.targets.iter().any(|target| {
         let mut urls = target.url.iter().chain(&target.sentinels);
         urls.any(|url| url.holds_password() && text.contains(url.expose()))
     });
-    if open && holds {
+    if holds {
         let path = path.display();
         config.notices.push(format!("{path} holds a password and others can read it; chmod 600 {path}"));
     }

@@ -52,6 +52,15 @@ fn every_wrong_file_is_refused_with_line_key_why_and_what_is_right() {
 }
 
 #[test]
+fn a_file_of_twenty_thousand_targets_is_read_while_one_waits() {
+    let one = |n: u32| format!("[[target]]\nid = \"r{n}\"\nkind = \"redis\"\nurl = \"redis://10.0.0.1\"\n\n");
+    let text = (0..20_000).map(one).collect::<String>();
+    let config = read(Path::new("many.toml"), &text, &known(), &no_env).expect("it is right");
+    let last = config.targets.last().expect("there are some");
+    assert_eq!((last.id.to_string().as_str(), last.line), ("r19999", Some(5 * 19_999 + 1)));
+}
+
+#[test]
 fn a_full_file_is_read_to_the_last_value() {
     let env = |name: &str| (name == "APP_DATABASE").then(|| "postgres://10.0.0.9/app".to_owned());
     let config = read_named("valid", "everything.toml", &env).expect("it is right");
