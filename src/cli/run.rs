@@ -21,13 +21,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(words) => words,
         Err(err) => {
             // Help and version are answers; everything else is wrong usage.
-            let code = if err.use_stderr() { USAGE } else { 0 };
-            if code == 0 {
-                print(&err.to_string()).ok();
-            } else {
+            if err.use_stderr() {
                 say(err.to_string().trim_end());
+                return ExitCode::from(USAGE);
             }
-            return ExitCode::from(code);
+            return printed(&End::new(err.to_string(), 0));
         }
     };
     let end = match words.verb {
@@ -35,16 +33,21 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => super::console::run(&words.global),
     };
     match end {
-        Ok(end) => match print(&end.out) {
-            Ok(()) => ExitCode::from(end.code),
-            Err(err) => {
-                say(&format!("warroom: cannot print: {err}"));
-                ExitCode::from(end.code.max(1))
-            }
-        },
+        Ok(end) => printed(&end),
         Err(fail) => {
             say(&format!("warroom: {}", fail.says));
             ExitCode::from(fail.code)
+        }
+    }
+}
+
+/// Prints what a command has to say: one that could not say it has not succeeded.
+fn printed(end: &End) -> ExitCode {
+    match print(&end.out) {
+        Ok(()) => ExitCode::from(end.code),
+        Err(err) => {
+            say(&format!("warroom: cannot print: {err}"));
+            ExitCode::from(end.code.max(1))
         }
     }
 }

@@ -116,6 +116,17 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn an_answer_that_could_not_be_written_is_no_success() {
+    let home = tempfile::tempdir().unwrap();
+    for args in [&["--help"][..], &["--version"], &["man"], &["mark", "v1"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = warroom(home.path(), args).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(ended.status.code() == Some(1) && said.contains("cannot print"), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn a_signal_ends_a_check_at_once() {
     let home = tempfile::tempdir().unwrap();
     let mut child = warroom(home.path(), &["check", "--samples", "1000"]).spawn().unwrap();
