@@ -228,7 +228,7 @@ async fn prepared_before_and_after_a_crash(server: &Postgres, source: &mut Box<d
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), back).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), back).await.unwrap();
     *source = crate::postgres::source(&spec(server));
     let waiter = check(source).await;
     Client::new(server, "payments").await.run("rollback prepared 'order 42'").await;
@@ -267,7 +267,7 @@ async fn a_parallel_query(server: &Postgres, source: &mut Box<dyn Source>) {
 /// A walsender that runs SQL in a transaction of its own: what logical replication does.
 fn walsender(server: &Postgres) -> TcpStream {
     let mut line = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
-    line.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    line.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut body = 196_608_u32.to_be_bytes().to_vec();
     body.extend(b"user\0postgres\0database\0app\0replication\0database\0application_name\0subscriber\0\0");
     let mut first = u32::try_from(body.len() + 4).unwrap().to_be_bytes().to_vec();

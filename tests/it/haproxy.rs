@@ -91,7 +91,7 @@ pub(super) fn spec(url: &str) -> TargetSpec {
 }
 
 async fn read(source: &mut dyn Source) -> Reading {
-    tokio::time::timeout(Duration::from_secs(5), source.poll()).await.unwrap().pop().unwrap()
+    tokio::time::timeout(Duration::from_secs(60), source.poll()).await.unwrap().pop().unwrap()
 }
 
 /// The sample, if there is one yet.
@@ -148,7 +148,7 @@ pub(super) async fn judge_spec_until(it: &TargetSpec, done: impl Fn(&Judgement) 
         if done(&judgement) {
             return judgement;
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "never came: {:?}", judgement.resources);
+        assert!(began.elapsed() < Duration::from_secs(60), "never came: {:?}", judgement.resources);
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

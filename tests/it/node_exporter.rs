@@ -26,7 +26,7 @@ impl Exporter {
             .spawn()
             .unwrap_or_else(|why| panic!("apt-get install prometheus-node-exporter: {why}"));
         let exporter = Self(child, port);
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(Instant::now() < deadline, "the exporter never listened");
             std::thread::sleep(Duration::from_millis(10));

@@ -264,7 +264,7 @@ async fn a_frozen_server_makes_a_plan_fail_in_time_and_an_act_that_cannot_be_tol
     let mut server = server(&[]);
     let client = Client::new(&server, "web").await;
     let mut short = spec(&server);
-    short.timeout = Duration::from_millis(300);
+    short.timeout = Duration::from_secs(2);
     let actions = Arc::new(PostgresActions::new(&short));
     let key = actions.backend(client.pid).await.unwrap();
     let plan = actions.plan(&terminate(&[key])).await.unwrap();

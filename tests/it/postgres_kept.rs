@@ -39,7 +39,7 @@ async fn a_look_that_was_not_answered_in_time_does_not_cost_the_session() {
     let mut server = small();
     accounts(&server).await;
     let mut short = spec(&server);
-    short.timeout = Duration::from_millis(500);
+    short.timeout = Duration::from_secs(2);
     let actions = PostgresActions::new(&short);
     actions.open().await.unwrap();
     let mut holder = Client::new(&server, "web.3").await;

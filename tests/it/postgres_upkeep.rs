@@ -122,7 +122,7 @@ async fn a_changed_setting_is_noticed_with_both_values_and_free_text_is_not_read
         if now.upkeep.settings != before.upkeep.settings {
             break now;
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", now.upkeep.settings);
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", now.upkeep.settings);
         sleep(Duration::from_millis(50)).await;
     };
     assert_eq!(happened(&before, &now), ["was set otherwise: work_mem to 8192 kB"]);
@@ -150,7 +150,7 @@ async fn a_crash_is_told_apart_from_a_restart_and_polls_go_on_after_it() {
                 "{error}"
             ),
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "the crash was never noticed");
+        assert!(began.elapsed() < Duration::from_secs(60), "the crash was never noticed");
         sleep(Duration::from_millis(20)).await;
     };
     assert_eq!(happened(&before, &after), ["crashed and recovered: every session was dropped"]);

@@ -87,9 +87,9 @@ async fn a_statement_can_neither_write_nor_hold_anybody_up() {
     let server = server(&[]);
     let mut owner = Client::new(&server, "owner").await;
     owner.run("create table jobs (id int); insert into jobs values (1); grant all on jobs to warroom").await;
-    let refused = async |statement: &str| {
+    let refused = async |statement: &str, patience: u64| {
         let mut spec = spec("sql", &server);
-        spec.timeout = Duration::from_millis(300);
+        spec.timeout = Duration::from_secs(patience);
         spec.statement = Some(statement.to_owned());
         poll(&mut source(&spec)).await.unwrap_err()
     };
@@ -101,15 +101,15 @@ async fn a_statement_can_neither_write_nor_hold_anybody_up() {
         "select id as depth from jobs for update",
         "select nextval('s') as depth",
     ] {
-        let error = refused(writes).await;
+        let error = refused(writes, 60).await;
         assert!(error.kind.is_ours(), "{writes}: {error:?}");
     }
-    let slow = refused("select count(*) as depth from pg_sleep(30)").await;
+    let slow = refused("select count(*) as depth from pg_sleep(600)", 2).await;
     assert_eq!(slow.kind, PollErrorKind::Timeout);
     // Behind somebody's lock it gives up soon, so that it never queues up those who come after.
     let mut holder = Client::new(&server, "holder").await;
     holder.run("begin; lock table jobs").await;
-    assert_eq!(refused("select count(*) as depth from jobs").await.kind, PollErrorKind::Timeout);
+    assert_eq!(refused("select count(*) as depth from jobs", 2).await.kind, PollErrorKind::Timeout);
     holder.run("rollback").await;
     for (wrong, why) in [
         ("select count(*) as dept from jobs", "known are queue, depth"),
@@ -117,7 +117,7 @@ async fn a_statement_can_neither_write_nor_hold_anybody_up() {
         ("select count(*) as depth from nowhere", "does not exist"),
         ("select count(*) as depth form jobs", "syntax error"),
     ] {
-        let error = refused(wrong).await;
+        let error = refused(wrong, 60).await;
         assert!(error.kind.is_ours() && error.says.as_str().contains(why), "{wrong}: {error:?}");
     }
     let left: i64 = {

@@ -174,9 +174,12 @@ async fn stopped_in_the_middle_it_tells_how_many_went() {
                 break;
             }
         }
-        // Held: after the batch under way nothing more goes.
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        let held = size(&mut other).await;
+        // Held: after the batch under way, which a slow server takes its time for, nothing more goes.
+        let (mut before, mut held) = (0, size(&mut other).await);
+        while before != held {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            (before, held) = (held, size(&mut other).await);
+        }
         tokio::time::sleep(Duration::from_millis(150)).await;
         assert_eq!(size(&mut other).await, held, "a paused clear went on");
         stop.stop();
