@@ -52,7 +52,7 @@ const fn rank(resource: Resource) -> u32 {
 /// Whether trouble with `cause` can show as `symptom` at all.
 fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
     use Resource as R;
-    let same_target = cause.target.target() == symptom.target.target();
+    let same_target = cause.target.same_target(&symptom.target);
     match (cause.resource, symptom.resource) {
         // A server that does not answer makes everything that needs it wait or fail.
         (R::TargetAnswer, R::RequestQueue | R::ProxyBackends | R::QueueBacklog | R::EndpointLatency) => true,
@@ -147,8 +147,8 @@ impl Causes {
     /// Sets `caused_by` and puts the findings in order: worst incident first, of equal ones those that
     /// harm, in each the cause before its symptoms. A cause is as bad as the worst of its symptoms.
     pub(super) fn tie(&mut self, findings: &mut Vec<Finding>, now: Timestamp) {
-        let there: Vec<String> = findings.iter().map(Finding::reference).collect();
-        for blame in self.blamed.values_mut().filter(|blame| !there.contains(&blame.cause)) {
+        let there = onsets(findings);
+        for blame in self.blamed.values_mut().filter(|blame| !there.contains_key(&blame.cause)) {
             blame.over.get_or_insert(now);
         }
         let may = |cause: &Finding, symptom: &Finding| match self.blamed.get(&key(symptom)) {
@@ -160,12 +160,12 @@ impl Causes {
             _ => true,
         };
         tie(findings, may);
+        let there = onsets(findings);
         let mut blamed = BTreeMap::new();
         for finding in findings.iter() {
             let key = key(finding);
             let before = self.blamed.remove(&key);
-            let began =
-                |cause: &String| findings.iter().find(|it| it.reference() == *cause).map(|it| it.since);
+            let began = |cause: &String| there.get(cause).copied();
             let blame = finding
                 .caused_by
                 .clone()
@@ -177,6 +177,11 @@ impl Causes {
         }
         self.blamed = blamed;
     }
+}
+
+/// When each began; of several with one reference, the first in order.
+fn onsets(findings: &[Finding]) -> BTreeMap<String, Timestamp> {
+    findings.iter().rev().map(|it| (it.reference(), it.since)).collect()
 }
 
 fn key(finding: &Finding) -> String {
@@ -209,7 +214,7 @@ fn tie(findings: &mut Vec<Finding>, may: impl Fn(&Finding, &Finding) -> bool) {
             })
             .max_by_key(|before| {
                 let cause = &findings[*before];
-                let near = cause.target.target() == findings[at].target.target();
+                let near = cause.target.same_target(&findings[at].target);
                 (near, harms(cause.resource), depth(cause), Reverse(*before))
             });
     }

@@ -56,6 +56,13 @@ impl TargetId {
         }
     }
 
+    /// Whether both belong to the same target.
+    #[must_use]
+    pub fn same_target(&self, other: &Self) -> bool {
+        let head = |id: &Self| id.0.split_once('/').map_or(id.0.len(), |(head, _)| head.len());
+        self.0[..head(self)] == other.0[..head(other)]
+    }
+
     /// The row's name below its target, if this is a row.
     #[must_use]
     pub fn row_name(&self) -> Option<&str> {
@@ -193,6 +200,9 @@ mod tests {
         let row = jobs.row("a/b\u{1b}c");
         assert_eq!(row.as_str(), "jobs/a/bc");
         assert_eq!(row.target(), jobs);
+        assert!(row.same_target(&jobs) && jobs.same_target(&jobs.row("other")));
+        let longer = TargetId::parse("jobs2").expect("legal");
+        assert!(!longer.same_target(&jobs) && !row.same_target(&longer.row("mail")));
         assert_eq!(row.row_name(), Some("a/bc"));
         assert!(TargetId::parse("no slash/here").is_err());
     }
