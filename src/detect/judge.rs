@@ -78,6 +78,12 @@ impl Judge {
         Self { general, own: own.into_iter().collect(), ..Self::default() }
     }
 
+    /// A judge with the same limits that remembers nothing.
+    #[must_use]
+    pub fn begun_anew(&self) -> Self {
+        Self::new(self.general.clone(), self.own.clone())
+    }
+
     /// Judges what is known at `now` by every rule, and charts what was measured.
     pub fn judge(&mut self, store: &mut Store, now: Timestamp) -> (Judgement, Vec<Transition>) {
         self.judge_by(DETECTORS, store, now)

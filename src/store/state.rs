@@ -35,6 +35,13 @@ impl Store {
         Self { targets, by_id, ..Self::default() }
     }
 
+    /// A store that has heard nothing yet, for the same targets; the deploy marks stay.
+    #[must_use]
+    pub fn begun_anew(&self) -> Self {
+        let infos = self.configured().map(|target| target.info.clone());
+        Self { marks: self.marks.clone(), dropped: self.dropped, ..Self::new(infos) }
+    }
+
     /// Takes one reading in; one of an unknown target is counted as dropped.
     pub fn take(&mut self, at: Timestamp, reading: Reading) {
         let place = self.by_id.get(&reading.target).copied().or_else(|| self.add_row(&reading.target));

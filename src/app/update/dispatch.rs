@@ -1,12 +1,12 @@
 //! What happened goes to the file whose concern it is.
 
-use super::{acting, confirm, explain, facts, keys, look, tell};
+use super::{acting, clock, confirm, explain, facts, keys, look, tell};
 use crate::app::{App, Effect, Keymap, Msg, Overlay};
 use crate::model::{Severity, Timestamp};
 
 /// Takes in what happened at `at` and returns what is to be done about it.
 pub fn update(app: &mut App, at: Timestamp, msg: Msg) -> Vec<Effect> {
-    app.now = at;
+    clock::advance(app, at);
     match msg {
         Msg::Fact(fact) => {
             facts::take(app, fact);

@@ -11,7 +11,8 @@ use crate::store::noticed;
 pub(super) fn take(app: &mut App, fact: At<Fact>) {
     let at = fact.at;
     match fact.it {
-        Fact::Reading(reading) => read(app, at, reading),
+        // One from before the clock was set back would stand in the future, and all after it be taken for older.
+        Fact::Reading(reading) => read(app, at.min(app.now), reading),
         Fact::Marked(mark) => marked(app, at, mark),
         Fact::Intended(plan) => acting::begun_by_somebody(app, at, &plan),
         Fact::Settled(outcome) => acting::settled(app, at, &outcome),

@@ -1,6 +1,7 @@
 //! How the state changes: one file a concern. Never waits, never reads a clock, never fails.
 
 mod acting;
+mod clock;
 mod comeback;
 mod commands;
 mod confirm;

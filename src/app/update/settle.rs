@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::comeback;
 use super::many::{self, Happened};
+use super::{clock, comeback};
 use crate::app::{App, Effect, EventKind};
 use crate::detect::Transition;
 use crate::model::words::span;
@@ -15,7 +15,7 @@ const SAME: Duration = Duration::from_secs(15);
 /// Judges what is known, lists what changed and keeps the moment for stepping back. The shell calls
 /// it a few times a second at most, after facts have come in, and on every tick.
 pub fn settle(app: &mut App, at: Timestamp) -> Vec<Effect> {
-    app.now = at;
+    clock::advance(app, at);
     let world = &mut app.world;
     world.at = at;
     let (judgement, transitions) = world.judge.judge(&mut world.store, at);
