@@ -11,6 +11,7 @@ pub mod explain;
 mod follow;
 mod input;
 mod keys;
+mod letters;
 mod line;
 pub mod notify;
 mod pace;
@@ -26,6 +27,7 @@ mod watchdog;
 pub mod world;
 
 pub use keys::chord;
+pub use letters::Letters;
 pub use line::Line;
 pub use run::{ConsoleError, Setup, open};
 pub use screen::Screen;

@@ -16,7 +16,7 @@ use super::notify::Announcer;
 use super::pace::Pace;
 use super::panics::Panics;
 use super::perform::Hands;
-use super::{Ending, Line, Screen, Tty, TtyError, clock, follow, input, signals, watchdog, world};
+use super::{Ending, Letters, Line, Screen, Tty, TtyError, clock, follow, input, signals, watchdog, world};
 use crate::app::{App, Settings, World};
 use crate::config::{Config, TargetSpec};
 use crate::feed::Live;
@@ -117,7 +117,7 @@ async fn run(
         true_colour,
         tty: tty.clone(),
         line: Line::open()?,
-        screen: Screen::new(columns, rows),
+        screen: Screen::new(columns, rows).of(Letters::told_by(env)),
         pace: Pace::new(Instant::now()),
         announcer: Announcer::new(config.notify, env),
         effects: Effects::new(Hands::new(config, journal.clone(), clock::now), answer.clone()),

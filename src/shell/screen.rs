@@ -9,6 +9,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
+use super::letters::Letters;
 use super::pen::{Pen, VISIBLE_ON_BLANK};
 
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -22,6 +23,7 @@ pub struct Screen {
     shown: Buffer,
     next: Buffer,
     whole: bool,
+    letters: Letters,
     out: Vec<u8>,
 }
 
@@ -29,7 +31,19 @@ impl Screen {
     /// A screen of this size; the first frame is drawn whole.
     pub fn new(columns: u16, rows: u16) -> Self {
         let area = Rect::new(0, 0, columns, rows);
-        Self { shown: Buffer::empty(area), next: Buffer::empty(area), whole: true, out: Vec::new() }
+        Self {
+            shown: Buffer::empty(area),
+            next: Buffer::empty(area),
+            whole: true,
+            letters: Letters::default(),
+            out: Vec::new(),
+        }
+    }
+
+    /// The same, for a terminal that takes these letters.
+    #[must_use]
+    pub fn of(self, letters: Letters) -> Self {
+        Self { letters, ..self }
     }
 
     /// Its area.
@@ -39,7 +53,8 @@ impl Screen {
 
     /// Gives it another size; the next frame is drawn whole.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        *self = Self { out: std::mem::take(&mut self.out), ..Self::new(columns, rows) };
+        let (letters, out) = (self.letters, std::mem::take(&mut self.out));
+        *self = Self { letters, out, ..Self::new(columns, rows) };
     }
 
     /// Draws the next frame whole, whatever the terminal shows now.
@@ -53,6 +68,7 @@ impl Screen {
         self.next.reset();
         draw(self.next.area, &mut self.next);
         normalise(&mut self.next);
+        self.letters.keep_to(&mut self.next);
         self.out.clear();
         self.out.extend_from_slice(BEGIN);
         if self.whole {

@@ -140,6 +140,18 @@ fn no_color_leaves_attributes_that_tell_things_apart() {
 }
 
 #[test]
+fn a_locale_of_other_letters_is_shown_plain_ones() {
+    let mut terminal = Terminal::start(&Start { env: &[("LC_ALL", "C")], ..Start::default() });
+    terminal.until_says("here");
+    terminal.keys("?");
+    terminal.until_says("Keys and commands");
+    terminal.keys("q");
+    terminal.until("the help to go", |screen| !screen.contents().contains("Keys and commands"));
+    let seen = terminal.screen().contents();
+    assert!(seen.contains("---") && terminal.raw.is_ascii(), "{seen}");
+}
+
+#[test]
 fn a_storm_of_keys_and_sizes_survives() {
     let mut terminal = opened();
     // A small generator with a fixed seed: the same storm each time.
