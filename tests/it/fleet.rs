@@ -16,6 +16,9 @@ use warroom::store::{Store, TargetState};
 
 use super::node_exporter::Exporter;
 
+/// A Prometheus takes seconds to start, and many on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A Prometheus that scrapes this machine under three names, one of them behind a port where nobody listens.
 struct Prometheus {
     child: Child,
@@ -46,7 +49,7 @@ impl Prometheus {
             .spawn()
             .unwrap_or_else(|why| panic!("apt-get install prometheus: {why}"));
         let prometheus = Self { child, port, _data: folder };
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             assert!(Instant::now() < deadline, "Prometheus never listened");
             std::thread::sleep(Duration::from_millis(20));
@@ -85,15 +88,17 @@ async fn one_query_answers_for_every_machine() {
     let prometheus = Prometheus::start(exporter.1);
     let spec = prometheus.spec(None);
     let mut source = source(&spec);
-    let deadline = Instant::now() + Duration::from_secs(40);
-    // Twice scraped, so that the counters have moved; until then it may know nobody.
+    let deadline = Instant::now() + PATIENCE;
+    // Twice scraped, so that the counters have moved; until then it may know nobody. A scrape has but a second, which
+    // a busy machine may miss.
     let mut clocks = std::collections::BTreeSet::new();
     let found = loop {
         assert!(Instant::now() < deadline, "Prometheus never told of the machines");
         let found = rows(&mut source).await;
         if let Some(Ok(Sample::Host(sample))) = found.get("fleet/localhost") {
             clocks.insert(sample.clock.unwrap().to_bits());
-            if clocks.len() > 2 && found.contains_key("fleet/127.0.0.2") {
+            let settled = matches!(&found["fleet"], Ok(Sample::Fleet(fleet)) if (fleet.machines, fleet.unreachable) == (3, 1));
+            if clocks.len() > 2 && settled && found.contains_key("fleet/127.0.0.2") {
                 break found;
             }
         }
@@ -123,7 +128,7 @@ async fn one_query_answers_for_every_machine() {
     // In the store each machine is a target with rates of its own, by the clock of the scrapes.
     let mut store = Store::new([world::info(&spec)]);
     let mut now = Timestamp::from_micros(1_000_000_000);
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         assert!(Instant::now() < deadline, "no rates");
         for reading in source.poll().await {
