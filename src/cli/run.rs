@@ -12,7 +12,7 @@ use super::end::{End, Fail, USAGE, print, say};
 use super::{act, check, doctor, explain, init, journal, lab, screenshot, settings};
 use crate::config::{Config, Known, load};
 use crate::model::QueueChange;
-use crate::shell::world;
+use crate::shell::{open_files, world};
 
 /// Runs one command line to its end.
 #[must_use]
@@ -120,8 +120,9 @@ pub(super) fn quiet_config(global: &Global) -> Result<Arc<Config>, Fail> {
     Ok(Arc::new(load(&global.flags(), &known, &env)?))
 }
 
-/// A runtime on this thread.
+/// A runtime on this thread, which may open as many connections as the system allows.
 pub(super) fn runtime() -> Result<Runtime, Fail> {
+    open_files::allow_enough();
     Builder::new_current_thread()
         .enable_all()
         .build()

@@ -14,6 +14,7 @@ mod keys;
 mod letters;
 mod line;
 pub mod notify;
+pub mod open_files;
 mod pace;
 mod panics;
 mod pen;

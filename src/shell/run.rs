@@ -16,7 +16,9 @@ use super::notify::Announcer;
 use super::pace::Pace;
 use super::panics::Panics;
 use super::perform::Hands;
-use super::{Ending, Letters, Line, Screen, Tty, TtyError, clock, follow, input, signals, watchdog, world};
+use super::{
+    Ending, Letters, Line, Screen, Tty, TtyError, clock, follow, input, open_files, signals, watchdog, world,
+};
 use crate::app::{App, Settings, World};
 use crate::config::{Config, TargetSpec};
 use crate::feed::Live;
@@ -68,6 +70,7 @@ pub fn open(setup: Setup) -> Result<u8, ConsoleError> {
     let no_color = env("NO_COLOR").is_some_and(|value| !value.is_empty());
     let true_colour = knows_true_colour(&env);
     let theme = Theme::choose(setup.config.theme.as_deref(), no_color)?.shown_in(true_colour);
+    open_files::allow_enough();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let tty = Tty::enter(env("TERM").as_deref())?;
     let panics = Panics::keep();

@@ -127,6 +127,26 @@ fn an_answer_that_could_not_be_written_is_no_success() {
 }
 
 #[test]
+fn more_targets_than_a_session_may_open_files_are_all_polled() {
+    let home = tempfile::tempdir().unwrap();
+    let server = lab::redis::start(&[]).unwrap();
+    let one = |n| {
+        format!(
+            "[[target]]\nid = \"r{n}\"\nkind = \"redis\"\nurl = \"{}\"\ntimeout = \"1m\"\n",
+            server.url(0)
+        )
+    };
+    let targets = (0..100).map(one).collect::<String>();
+    fs::write(home.path().join("warroom.toml"), targets).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -n 40 && exec \"$0\" check --json", env!("CARGO_BIN_EXE_warroom")]);
+    let ended = command.env("HOME", home.path()).current_dir(home.path()).output().unwrap();
+    let said: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let up = said["targets"].as_array().unwrap().iter().filter(|target| target["state"] == "up").count();
+    assert_eq!(up, 100, "{said:#}");
+}
+
+#[test]
 fn a_signal_ends_a_check_at_once() {
     let home = tempfile::tempdir().unwrap();
     let mut child = warroom(home.path(), &["check", "--samples", "1000"]).spawn().unwrap();
