@@ -93,6 +93,22 @@ async fn rq_stands(url: &str, what: &str, state: &str, waiting: i64) {
     }
 }
 
+/// Waits until a worker waits for the next job: called idle it is before, when it still looks whether it may.
+async fn rq_waits(url: &str) {
+    let mut other = client(url).await;
+    let began = tokio::time::Instant::now();
+    loop {
+        let redis::Value::BulkString(info) = run(&mut other, &["INFO", "clients"]).await else {
+            panic!("no text")
+        };
+        if String::from_utf8(info).unwrap().lines().any(|line| line == "blocked_clients:1") {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "it never waits for a job");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn workers_of_rq_take_nothing_until_they_are_let_again() {
     let redis = lab::redis::start(&[]).unwrap();
@@ -128,6 +144,7 @@ async fn workers_of_rq_take_nothing_until_they_are_let_again() {
     let (code, outcome) = said(&["resume", "--all", "--target", "jobs", "--yes", "--json"]);
     assert_eq!((code, outcome["outcome"].as_str()), (0, Some("done")), "{outcome}");
     rq_stands(&url, "resumed", "idle", 0).await;
+    rq_waits(&url).await;
     // As the plan warns: it waits for a job already, takes one, and only then looks.
     assert_eq!(said(&["pause", "--all", "--target", "jobs", "--yes", "--json"]).0, 0);
     python(&url, PUT);
