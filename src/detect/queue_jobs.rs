@@ -74,17 +74,13 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
     out
 }
 
-fn assessment(rule: &'static str, jobs: &Jobs<'_>) -> Assessment {
-    Assessment::new(rule, Resource::QueueBacklog, jobs.id.clone())
-}
-
 fn culprit(jobs: &Jobs<'_>) -> Culprit {
     let name = if jobs.name.is_empty() { SafeText::new(jobs.id.as_str()) } else { jobs.name.clone() };
     Culprit::Queue { name, depth: jobs.depth }
 }
 
 fn dying(jobs: &Jobs<'_>) -> Option<Assessment> {
-    let it = assessment("dead_jobs", jobs);
+    let it = Assessment::new("dead_jobs", Resource::QueueBacklog, jobs.id.clone());
     let dead = jobs.dead?;
     let died = jobs.rates.and_then(|rates| rates.died).unwrap_or(0);
     if died < DYING {
@@ -112,7 +108,7 @@ fn mostly(dying: &[FailedJobs]) -> Option<&FailedJobs> {
 }
 
 fn poison(jobs: &Jobs<'_>) -> Option<Assessment> {
-    let it = assessment("poison_job", jobs);
+    let it = Assessment::new("poison_job", Resource::QueueBacklog, jobs.id.clone());
     let Some(job) = jobs.returning else { return returning(it, jobs) };
     let tries = job.tries?;
     if tries < TRIES {
@@ -144,7 +140,8 @@ fn returning(it: Assessment, jobs: &Jobs<'_>) -> Option<Assessment> {
 }
 
 fn orphaned(jobs: &Jobs<'_>) -> Option<Assessment> {
-    let it = assessment("orphaned_jobs", jobs).hold(Duration::from_secs(30));
+    let it = Assessment::new("orphaned_jobs", Resource::QueueBacklog, jobs.id.clone())
+        .hold(Duration::from_secs(30));
     let orphaned = jobs.orphaned?;
     if orphaned == 0 {
         return Some(it.says("no job is without its worker"));
@@ -156,7 +153,7 @@ fn orphaned(jobs: &Jobs<'_>) -> Option<Assessment> {
 
 /// Jobs whose time has come and whom nobody puts into the queue; by the limits of a job that waits.
 fn scheduler(jobs: &Jobs<'_>, limits: Limits) -> Option<Assessment> {
-    let it = assessment("scheduler", jobs);
+    let it = Assessment::new("scheduler", Resource::QueueBacklog, jobs.id.clone());
     let overdue = jobs.overdue?;
     let Some(late) = jobs.overdue_for.filter(|_| overdue > 0) else {
         return Some(it.says("nothing is overdue"));
