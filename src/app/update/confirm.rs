@@ -72,7 +72,11 @@ pub(super) fn planned(app: &mut App, ask: u64, planned: Result<Plan, Refusal>) {
         it.typed.clear();
         it.confirm = confirm;
         it.waited = plan.frees.unwrap_or(0);
-    } else if it.plan.as_ref().is_some_and(|shown| shown.touches != plan.touches || all_gone(shown, &plan)) {
+    } else if it
+        .plan
+        .as_ref()
+        .is_some_and(|shown| another(shown.touches, plan.touches) || all_gone(shown, &plan))
+    {
         // It says something else now: a key that was on its way was meant for what stood there before.
         it.shown_at = Some(now);
     }
@@ -81,6 +85,13 @@ pub(super) fn planned(app: &mut App, ask: u64, planned: Result<Plan, Refusal>) {
         plan.warnings.insert(0, SafeText::new(&says));
     }
     it.plan = Some(plan);
+}
+
+/// Whether it would touch so many more or fewer that it is another question: what is estimated from a sample
+/// is never quite the same twice, and keys that answer it must not be lost for that.
+const fn another(shown: u64, now: u64) -> bool {
+    let most = if shown > now { shown } else { now };
+    shown.abs_diff(now) > most / 20
 }
 
 /// Whether those who waited do so no longer.

@@ -163,6 +163,20 @@ fn one_act_at_a_time_and_it_can_be_held_and_stopped() {
 }
 
 #[test]
+fn an_estimate_that_wavers_loses_no_key_and_one_that_jumps_does() {
+    for (touches, acted) in [(399_233, 1), (800_000, 0)] {
+        let mut bench = Bench::new();
+        bench.press("K");
+        bench.answer(|plan| plan.touches = 400_083);
+        bench.wait(1_000);
+        assert_eq!(plans(&bench.msg(Msg::Tick)), 1);
+        bench.answer(|plan| plan.touches = touches);
+        assert!(bench.disarmed().is_none());
+        assert_eq!(acts(&bench.press("y")), acted, "{touches}");
+    }
+}
+
+#[test]
 fn when_nobody_waits_any_more_the_dialog_says_so_and_a_key_on_its_way_is_lost() {
     let mut bench = Bench::new();
     bench.dialog("K");
