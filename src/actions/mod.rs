@@ -5,6 +5,7 @@ mod cancel_backend;
 mod clear;
 mod clear_namespace;
 mod kept_session;
+mod memcached_version;
 mod pause_queue;
 mod plan_id;
 mod postgres_actions;
@@ -18,6 +19,7 @@ mod varnish_health;
 
 pub use action::{Action, ProgressSink, StopFlag};
 pub use clear_namespace::RedisActions;
+pub use memcached_version::MemcachedActions;
 pub use pause_queue::QueueActions;
 pub use plan_id::plan_id;
 pub use postgres_actions::PostgresActions;
@@ -33,6 +35,7 @@ pub type MakeAction = fn(&TargetSpec) -> Result<Box<dyn Action>, String>;
 pub const ACTIONS: &[(&str, MakeAction)] = &[
     ("postgres", |spec| Ok(Box::new(PostgresActions::new(spec)))),
     ("redis", |spec| Ok(Box::new(RedisActions::new(spec)))),
+    ("memcached", |spec| Ok(Box::new(MemcachedActions::new(spec)?))),
     ("haproxy", |spec| Ok(Box::new(HaproxyActions::new(spec)))),
     ("varnish", |spec| Ok(Box::new(VarnishActions::new(spec)?))),
     ("rq", |spec| Ok(Box::new(QueueActions::new(spec)))),

@@ -45,7 +45,7 @@ fn takes(kind: &str) -> Takes {
         "postgres" => (&["slow_after", "application_pattern"], POSTGRES, true),
         "pgbouncer" => (&[], &["postgres://", "postgresql://"], false),
         "redis" => (&["namespace", "sentinel", "master", "tls_ca", "tls_cert", "tls_key"], REDIS, false),
-        "memcached" => (&[], &["memcached://", "unix:"], false),
+        "memcached" => (&["namespace"], &["memcached://", "unix:"], false),
         "sql" => (&["statement", "schema", "queues"], POSTGRES, true),
         kind if SQL_QUEUE_KINDS.contains(&kind) => (&["schema", "queues"], POSTGRES, true),
         "rabbitmq" => (&["queues", "vhost"], &["http://", "https://"], false),
@@ -73,7 +73,7 @@ fn takes(kind: &str) -> Takes {
 fn owner(key: &str) -> Option<&'static str> {
     match key {
         "slow_after" | "application_pattern" => Some("postgres"),
-        "namespace" => Some("redis"),
+        "namespace" => Some("redis and memcached"),
         "sentinel" | "master" | "tls_ca" | "tls_cert" | "tls_key" => Some("redis and worker queues on Redis"),
         "queues" => Some("worker queues, such as rq, celery and sidekiq"),
         "prefix" => Some("queue libraries whose keys can begin with a prefix, such as celery"),

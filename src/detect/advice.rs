@@ -32,6 +32,7 @@ fn advice(finding: &Finding, store: &Store) -> Option<String> {
         "requests_wait" => "see what its servers wait for; raise their limit",
         "server_slow" => "see what that server does that others do not",
         "proxy_full" => "end what holds its connections, or raise maxconn",
+        "cache_fill" if target.is_some_and(|it| it.info.kind == "memcached") => "give it more memory: its -m",
         "cache_fill" => "raise maxmemory, or name its namespaces to clear",
         "slow_ping" | "busy_cache" => "its Commands tab: what its time goes into",
         "backlog" if no_workers(finding, store) => "start its workers",

@@ -4,6 +4,7 @@
 
 mod haproxy_csv;
 mod haproxy_door;
+mod memcached;
 mod postgres;
 mod postgres_activity;
 mod postgres_error;
@@ -14,6 +15,7 @@ mod varnish_list;
 
 pub use haproxy_csv::{Row as HaproxyRow, Table as HaproxyTable};
 pub use haproxy_door::{HaproxyDoor, MOST as HAPROXY_MOST, ask_master as ask_haproxy_master};
+pub use memcached::{MemcachedDoor, MemcachedLine};
 pub use postgres::PostgresDial;
 pub use postgres_activity::{Activity as PostgresActivity, text as postgres_text, time as postgres_time};
 pub use redis_door::RedisDoor;

@@ -6,10 +6,16 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+use warroom::actions::{Action, MemcachedActions, StopFlag};
 use warroom::config::TargetSpec;
 use warroom::lab::free_port;
-use warroom::model::{CacheSample, PollError, PollErrorKind, Sample, Severity, TargetId};
+use warroom::model::{
+    CacheSample, Namespace, OutcomeKind, PollError, PollErrorKind, Progress, Sample, Severity, TargetId,
+};
 use warroom::sources::{KINDS, Source};
+
+use super::redis_clear::{intended, intent};
 
 /// A memcached on loopback, ended with the test.
 struct Memcached {
@@ -113,6 +119,50 @@ async fn a_memcached_tells_hits_evictions_and_a_start_anew() {
     let doctor = KINDS.iter().find(|kind| kind.name == "memcached").unwrap().doctor;
     let lines = doctor(&server.spec()).await;
     assert_eq!(lines.iter().map(|line| line.ok).max(), Some(Severity::Warning), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_namespace_is_cleared_by_raising_its_version_and_no_key_is_touched() {
+    let server = Memcached::start(free_port().unwrap(), &[]);
+    server.run(&[set(1, 100)]);
+    let mut spec = server.spec();
+    for (name, key) in [("pages", Some("v:pages")), ("bare", None), ("odd", Some("v 1\r\nflush_all"))] {
+        let mut namespace = Namespace::parse(name, &format!("{name}:"), false).unwrap();
+        namespace.version_key = key.map(str::to_owned);
+        spec.namespaces.push(namespace);
+    }
+    let actions = MemcachedActions::new(&spec).unwrap();
+    for name in ["bare", "odd"] {
+        let refusal = actions.plan(&intent(&spec, name)).await.unwrap_err();
+        assert_eq!(refusal.kind, OutcomeKind::Refused, "{refusal}");
+        assert!(refusal.says.as_str().contains("version_key"), "{refusal}");
+    }
+    let mut versions: Vec<u64> = Vec::new();
+    for _ in 0..2 {
+        let planned = actions.plan(&intent(&spec, "pages")).await.unwrap();
+        assert_eq!(planned.title.as_str(), "Raise the version of pages on cache");
+        if let Some(last) = versions.last() {
+            assert_eq!(planned.lines[1].text.as_str(), format!("{last}, becomes {}", last + 1));
+        }
+        let (sink, intended) = (mpsc::channel::<Progress>(1).0, intended(planned));
+        let outcome = actions.act(&intended, sink, StopFlag::default()).await;
+        assert_eq!(outcome.kind, OutcomeKind::Done, "{}", outcome.says);
+        let version = outcome.says.as_str().strip_prefix("raised v:pages to ").unwrap();
+        versions.push(version.split(';').next().unwrap().parse().unwrap());
+    }
+    // No version of before an eviction can be as high as the clock.
+    assert!(versions[0] > 1_700_000_000 && versions[1] == versions[0] + 1, "{versions:?}");
+    let kept = poll(&mut source(&server.spec())).await.unwrap();
+    assert_eq!(kept.keys, 2, "the key of before and the version");
+
+    // What was planned on one memcached is not done on the next.
+    let planned = actions.plan(&intent(&spec, "pages")).await.unwrap();
+    let port = server.port;
+    drop(server);
+    let _next = Memcached::start(port, &[]);
+    let (sink, intended) = (mpsc::channel::<Progress>(1).0, intended(planned));
+    let outcome = actions.act(&intended, sink, StopFlag::default()).await;
+    assert_eq!(outcome.kind, OutcomeKind::Refused, "{}", outcome.says);
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! memcached as a cache: its counters by the text protocol, over one connection that is kept.
 //! Knows the protocol; must not know Redis. Keys are never listed: memcached knows no namespaces.
 
-mod door;
 mod source;
 mod stats;
 

@@ -4,24 +4,24 @@ use std::io;
 
 use tokio::time::Instant;
 
-use super::door::{Door, Line};
 use super::stats;
 use crate::config::TargetSpec;
+use crate::dial::{MemcachedDoor, MemcachedLine};
 use crate::model::{CacheSample, DoctorLine, Millis, PollError, Reading, Sample, Severity, TargetId};
 use crate::sources::{BoxFuture, Source};
 
 /// Polls one memcached.
 pub(super) struct MemcachedSource {
     id: TargetId,
-    door: Door,
+    door: MemcachedDoor,
     /// Kept from poll to poll; a poll that is dropped drops it too.
-    line: Option<Line>,
+    line: Option<MemcachedLine>,
 }
 
 impl MemcachedSource {
     /// Does not connect yet.
     pub(super) fn new(spec: &TargetSpec) -> Result<Self, String> {
-        Ok(Self { id: spec.id.clone(), door: Door::of(spec)?, line: None })
+        Ok(Self { id: spec.id.clone(), door: MemcachedDoor::of(spec)?, line: None })
     }
 
     async fn sample(&mut self) -> Result<CacheSample, PollError> {
@@ -43,7 +43,7 @@ impl MemcachedSource {
     }
 }
 
-async fn asked(line: &mut Line) -> io::Result<CacheSample> {
+async fn asked(line: &mut MemcachedLine) -> io::Result<CacheSample> {
     let began = Instant::now();
     line.ask_line("version").await?;
     let ping = Millis::from(began.elapsed()).0;

@@ -16,20 +16,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
 /// A socket in the file system, or `host:port`.
 #[derive(Clone, Debug)]
-pub(super) enum Door {
+pub enum MemcachedDoor {
+    /// A path.
     Unix(String),
+    /// `host:port`.
     Tcp(String),
 }
 
 /// An open connection with nothing unread on it.
-pub(super) struct Line(BufReader<Box<dyn Wire>>);
+pub struct MemcachedLine(BufReader<Box<dyn Wire>>);
 
-impl Door {
+impl MemcachedDoor {
     /// The door that a target names.
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub(super) fn of(spec: &TargetSpec) -> Result<Self, String> {
+    pub fn of(spec: &TargetSpec) -> Result<Self, String> {
         let url = spec.url.as_ref().map_or("", Secret::expose);
         if let Some(path) = url.strip_prefix("unix:") {
             return Ok(Self::Unix(path.strip_prefix("//").unwrap_or(path).to_owned()));
@@ -50,14 +52,17 @@ impl Door {
     }
 
     /// What it is called in words.
-    pub(super) fn place(&self) -> &str {
+    pub fn place(&self) -> &str {
         match self {
             Self::Unix(place) | Self::Tcp(place) => place,
         }
     }
 
     /// Opens a connection.
-    pub(super) async fn open(&self) -> Result<Line, PollError> {
+    ///
+    /// # Errors
+    /// Nobody answers there.
+    pub async fn open(&self) -> Result<MemcachedLine, PollError> {
         let wire: io::Result<Box<dyn Wire>> = match self {
             Self::Unix(path) => UnixStream::connect(path).await.map(|wire| Box::new(wire) as Box<dyn Wire>),
             Self::Tcp(place) => TcpStream::connect(place).await.map(|wire| Box::new(wire) as Box<dyn Wire>),
@@ -65,11 +70,11 @@ impl Door {
         let wire = wire.map_err(|error| {
             PollError::new(PollErrorKind::Unreachable, &format!("{}: {error}", self.place()))
         })?;
-        Ok(Line(BufReader::new(wire)))
+        Ok(MemcachedLine(BufReader::new(wire)))
     }
 
     /// What a failure on an open connection means.
-    pub(super) fn broken(&self, error: &io::Error) -> PollError {
+    pub fn broken(&self, error: &io::Error) -> PollError {
         let kind = match error.kind() {
             io::ErrorKind::InvalidData => PollErrorKind::Garbage,
             io::ErrorKind::PermissionDenied => PollErrorKind::Rights,
@@ -79,17 +84,54 @@ impl Door {
     }
 }
 
-impl Line {
+impl MemcachedLine {
     /// Asks what is answered by one line.
-    pub(super) async fn ask_line(&mut self, command: &str) -> io::Result<String> {
+    ///
+    /// # Errors
+    /// The connection broke, or it refuses.
+    pub async fn ask_line(&mut self, command: &str) -> io::Result<String> {
         self.0.get_mut().write_all(format!("{command}\r\n").as_bytes()).await?;
         let line = self.line().await?;
         refused(&line)?;
         Ok(line)
     }
 
+    /// Reads the value of a key, as text; `None` when there is none.
+    ///
+    /// # Errors
+    /// The connection broke, or the answer is not one.
+    pub async fn get(&mut self, key: &str) -> io::Result<Option<String>> {
+        let head = self.order(&format!("get {key}")).await?;
+        if head == "END" {
+            return Ok(None);
+        }
+        let garbage = || io::Error::new(io::ErrorKind::InvalidData, "its answer to get is not one");
+        let length = head.strip_prefix("VALUE ").and_then(|rest| rest.split(' ').nth(2)?.parse::<u64>().ok());
+        let length = length.filter(|length| *length <= MOST).ok_or_else(garbage)?;
+        let mut value = Vec::new();
+        let wanted = length + 2;
+        if (&mut self.0).take(wanted).read_to_end(&mut value).await? as u64 != wanted
+            || self.line().await? != "END"
+        {
+            return Err(garbage());
+        }
+        Ok(Some(String::from_utf8_lossy(&value).trim_end_matches("\r\n").to_owned()))
+    }
+
+    /// Gives an order and returns the first line of the answer, whatever it is.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn order(&mut self, command: &str) -> io::Result<String> {
+        self.0.get_mut().write_all(format!("{command}\r\n").as_bytes()).await?;
+        self.line().await
+    }
+
     /// Asks for counters: name and value of each.
-    pub(super) async fn ask_stats(&mut self, command: &str) -> io::Result<Vec<(String, String)>> {
+    ///
+    /// # Errors
+    /// The connection broke, or it refuses.
+    pub async fn ask_stats(&mut self, command: &str) -> io::Result<Vec<(String, String)>> {
         self.0.get_mut().write_all(format!("{command}\r\n").as_bytes()).await?;
         let mut out = Vec::new();
         let mut read = 0;
