@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use crate::model::{Plan, Progress};
+use crate::model::words::span;
+use crate::model::{Gentler, Intent, Plan, Progress, Way};
 
 /// What an act would touch, as the console's dialog says it.
 pub(super) fn print_plan(plan: &Plan) -> String {
@@ -16,9 +17,25 @@ pub(super) fn print_plan(plan: &Plan) -> String {
         writeln!(out, "  ! {warning}").ok();
     }
     if let Some(gentler) = &plan.gentler {
-        writeln!(out, "  gentler: {}", gentler.says).ok();
+        writeln!(out, "  gentler: {}", gentler_by_flag(gentler)).ok();
     }
     out.trim_end().to_owned()
+}
+
+/// The gentler way as one asks for it here, where its key of the dialog does nothing.
+fn gentler_by_flag(gentler: &Gentler) -> String {
+    let way = gentler.intent.as_ref().and_then(|intent| match intent {
+        Intent::ClearNamespace { how, .. } => Some(how.way),
+        _ => None,
+    });
+    match way {
+        Some(Way::Expire { over_ms }) => {
+            let over = span(over_ms as f64 / 1e3);
+            format!("--expire-over {}s lets them expire over {over}", over_ms / 1_000)
+        }
+        Some(Way::Renew) => "--bump raises its version instead".into(),
+        _ => gentler.says.to_string(),
+    }
 }
 
 /// How far it is, over the line before.
