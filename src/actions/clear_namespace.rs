@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::clear::{
-    End, Facts, Felt, Guard, Holder, MOST, Preview, Probe, Server, Sweep, Tally, lines, outcome,
+    End, Facts, Felt, Guard, Holder, Kept, MOST, Preview, Probe, Server, Sweep, Tally, lines, outcome,
     ping_for_ever, renew, running, warnings,
 };
 use super::plan_id::plan_id;
@@ -23,6 +23,9 @@ use crate::model::{
 const MANY: u64 = 1_000_000;
 /// The window over which keys expire where the dialog offers it, milliseconds.
 const WINDOW_MS: u64 = 600_000;
+
+/// How long Sentinels may take to name a master that they have promoted.
+const NAMED: Duration = Duration::from_secs(10);
 
 /// What can be done to one cache.
 pub struct RedisActions {
@@ -211,17 +214,18 @@ impl RedisActions {
         let (began, parts) = (Instant::now(), holders.len());
         let (mut swept, mut felt) = ((End::Finished, Tally::default()), Felt::default());
         for (part, Holder { server, connection, facts }) in holders.into_iter().enumerate() {
-            let probe = Probe::default();
+            let (probe, endpoint) = (Probe::default(), server.endpoint().to_owned());
             let sweep = Sweep {
                 guard: guard.clone(),
                 pattern: namespace.pattern(),
                 how: how.clone(),
                 keys: facts.keys,
                 part: (part, parts),
+                replicas: facts.replicas,
                 probe: probe.clone(),
                 stop: stop.clone(),
                 report: report(plan, began, &probe, progress.clone()),
-                seat: None,
+                kept: Kept::default(),
             };
             swept = tokio::select! {
                 swept = on_a_thread(server, facts.run_id, sweep, swept.1.clone()) => swept,
@@ -229,11 +233,36 @@ impl RedisActions {
             };
             felt.slowest = felt.slowest.max(probe.slowest());
             felt.hit_ratio = probe.hit_ratio().or(felt.hit_ratio);
+            if swept.1.unheard > 0
+                && let Some(there) = self.moved(&endpoint).await
+            {
+                swept.0 = End::Broke(format!(
+                    "a failover came in between, and {there} has not heard of all of it: clear again"
+                ));
+            }
             if !matches!(swept.0, End::Finished) {
                 break;
             }
         }
         outcome(plan, how, &swept, began.elapsed(), felt)
+    }
+
+    /// Where the Sentinels say the master is now, if that is no longer here: they name the new one a moment
+    /// after it was promoted.
+    async fn moved(&self, endpoint: &str) -> Option<String> {
+        if self.spec.sentinels.is_empty() {
+            return None;
+        }
+        let began = Instant::now();
+        while began.elapsed() < NAMED {
+            if let Ok(server) = Server::find(&self.spec).await
+                && server.endpoint() != endpoint
+            {
+                return Some(server.endpoint().to_owned());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        None
     }
 }
 

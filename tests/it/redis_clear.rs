@@ -200,16 +200,19 @@ async fn a_server_that_dies_in_the_middle_leaves_a_failed_outcome_with_its_count
     let spec = target(&server.url(0), &[("a", "cache:a:", false)]);
     let planned = plan(&spec, "a").await.unwrap();
     let (sink, mut progress) = mpsc::channel::<Progress>(1_000);
-    let (actions, intended) = (RedisActions::new(&spec), intended(planned));
+    let (actions, intended, stop) = (RedisActions::new(&spec), intended(planned), StopFlag::default());
     let killer = async {
         while let Some(told) = progress.recv().await {
             if told.share > 0.1 {
                 break;
             }
         }
+        // Held while the server ends, however long that takes: the clear must not win the race.
+        stop.pause(true);
         server.process().stop();
+        stop.pause(false);
     };
-    let (outcome, ()) = tokio::join!(actions.act(&intended, sink, StopFlag::default()), killer);
+    let (outcome, ()) = tokio::join!(actions.act(&intended, sink, stop.clone()), killer);
     assert_eq!(outcome.kind, OutcomeKind::Failed, "{}", outcome.says);
     assert!(outcome.says.as_str().starts_with("broke off"), "{}", outcome.says);
     assert!((1..400_000).contains(&outcome.deleted.unwrap()), "{}", outcome.says);

@@ -6,7 +6,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use warroom::actions::{Action, RedisActions, StopFlag};
 use warroom::config::TargetSpec;
 use warroom::lab;
@@ -262,4 +268,54 @@ async fn no_key_is_missed_while_the_servers_table_grows_or_shrinks() {
     let (outcome, _) = act(&spec, plan_how(&spec, how).await.unwrap(), &StopFlag::default()).await;
     assert_eq!((outcome.kind, outcome.deleted), (OutcomeKind::Done, Some(160_000)), "{}", outcome.says);
     assert_eq!(size(&mut other).await, 8_000);
+}
+
+/// Passes on what comes, each way this much later.
+async fn far_away(server: u16, way: Duration) -> u16 {
+    async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Duration) {
+        let (late, mut due) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+        tokio::spawn(async move {
+            while let Some((at, bytes)) = due.recv().await {
+                tokio::time::sleep_until(at).await;
+                if to.write_all(&bytes).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let mut bytes = vec![0; 65_536];
+        while let Ok(read @ 1..) = from.read(&mut bytes).await {
+            if late.send((Instant::now() + way, bytes[..read].to_vec())).is_err() {
+                break;
+            }
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((here, _)) = listener.accept().await {
+            let there = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+            let (questions, told) = here.into_split();
+            let (answers, passed_on) = there.into_split();
+            tokio::spawn(pass(questions, passed_on, way));
+            tokio::spawn(pass(answers, told, way));
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_server_far_away_is_not_taken_for_one_in_trouble() {
+    let server = lab::redis::start(&[]).unwrap();
+    let mut other = client(&server.url(0)).await;
+    fill(&mut other, "cache:a:", 5_000).await;
+    fill(&mut other, "page:", 20_000).await;
+    let port = far_away(server.port(), Duration::from_millis(40)).await;
+    let spec = target(&format!("redis://127.0.0.1:{port}/0"), &[("a", "cache:a:", false)]);
+    let planned = plan(&spec, "a").await.unwrap();
+    // Ten seconds a batch, as if every PING spoke of trouble, would take ten times as long.
+    let stop = StopFlag::default();
+    let acted = tokio::time::timeout(Duration::from_secs(120), act(&spec, planned, &stop));
+    let (outcome, _) = acted.await.expect("it gets on");
+    assert_eq!((outcome.kind, outcome.deleted), (OutcomeKind::Done, Some(5_000)), "{}", outcome.says);
+    assert_eq!(size(&mut other).await, 20_000);
 }

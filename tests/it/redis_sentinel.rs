@@ -12,17 +12,18 @@ use std::time::Duration;
 
 use redis::Value;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
-use warroom::actions::StopFlag;
+use warroom::actions::{Action, RedisActions, StopFlag};
 use warroom::config::{Secret, TargetSpec};
 use warroom::lab;
 use warroom::lab::free_port;
 use warroom::lab::redis::Redis;
-use warroom::model::{CacheSample, OutcomeKind, PollErrorKind, Reading, Sample};
+use warroom::model::{CacheSample, OutcomeKind, PollErrorKind, Progress, Reading, Sample};
 use warroom::store::noticed;
 
 use super::redis::{client, kind, poll, run, source};
-use super::redis_clear::{act, fill, plan, size, target};
+use super::redis_clear::{act, fill, intended, plan, size, target};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -218,6 +219,37 @@ async fn a_failover_is_followed_seen_and_cleared_on_the_new_master() {
         assert!(began.elapsed() < PATIENCE, "the queues stayed with the old master");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+#[tokio::test]
+async fn a_failover_in_the_middle_of_a_clear_is_no_success() {
+    let watched = Watched::start().await;
+    let mut old = client(&watched.master.url(0)).await;
+    fill(&mut old, "cache:a:", 300).await;
+    let began = Instant::now();
+    while !matches!(run(&mut old, &["WAIT", "1", "500"]).await, Value::Int(1)) {
+        assert!(began.elapsed() < PATIENCE, "the replica does not follow");
+    }
+    let spec = watched.guard(target("redis://nowhere.invalid:1/0", &[("a", "cache:a:", false)]));
+    let intended = intended(plan(&spec, "a").await.unwrap());
+    let (actions, stop) = (RedisActions::new(&spec), StopFlag::default());
+    let (sink, mut progress) = mpsc::channel::<Progress>(1_000);
+    // Held before the first removal.
+    stop.pause(true);
+    let failover = async {
+        progress.recv().await.expect("it begins");
+        watched.fail_over().await;
+        while role(&watched.replica).await != "master" {
+            assert!(began.elapsed() < PATIENCE, "nobody was promoted");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stop.pause(false);
+    };
+    let (outcome, ()) = tokio::join!(actions.act(&intended, sink, stop.clone()), failover);
+    // Whether the old master still took the removals, alone, or had been told by then.
+    assert_eq!(outcome.kind, OutcomeKind::Failed, "{}", outcome.says);
+    assert!(outcome.says.as_str().starts_with("broke off: "), "{}", outcome.says);
+    assert_eq!(size(&mut client(&watched.replica.url(0)).await).await, 300);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The parts of clearing a namespace: what may be touched, what is there, how fast, and the sweep itself.
 //! Knows Redis and the model; keeps no list of all keys, and sends no command that holds others up.
 
+mod after;
 mod guard;
 mod lanes;
 mod nodes;
@@ -12,6 +13,7 @@ mod seat;
 mod server;
 mod strain;
 mod sweep;
+mod tally;
 mod wire;
 mod words;
 
@@ -20,5 +22,6 @@ pub(super) use nodes::Holder;
 pub(super) use preview::Preview;
 pub(super) use probe::{Probe, ping_for_ever};
 pub(super) use server::{Facts, Server, ask, number, refused, text};
-pub(super) use sweep::{End, Sweep, Tally};
+pub(super) use sweep::{Kept, Sweep};
+pub(super) use tally::{End, Tally};
 pub(super) use words::{Felt, MOST, lines, outcome, running, warnings};

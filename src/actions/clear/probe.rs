@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep};
 
 use super::strain::{Signs, Strain};
 
-/// PINGs slower than this mean the server is in trouble: nothing more is asked of it for now.
+/// PINGs slower than this and twice the way there and back mean the server is in trouble: nothing
+/// more is asked of it for now.
 const TROUBLE: Duration = Duration::from_millis(20);
 /// PINGs from one look at the server's own signs to the next: half a second.
 const LOOK_EVERY: u32 = 25;
@@ -22,6 +23,8 @@ pub(in crate::actions) struct Probe(Arc<Mutex<Felt>>);
 struct Felt {
     recent: VecDeque<Duration>,
     slowest: Duration,
+    /// The way there and back.
+    way: Duration,
     first: Option<Signs>,
     last: Option<Signs>,
 }
@@ -70,10 +73,21 @@ impl Probe {
         sorted.get(sorted.len() * 3 / 4).copied().unwrap_or_default()
     }
 
+    /// Learns how far the server is away: that is no trouble of its own.
+    pub(super) fn is_away(&self, way: Duration) {
+        self.lock().way = way;
+    }
+
+    /// The way there and back, as it was learnt.
+    pub(super) fn way(&self) -> Duration {
+        self.lock().way
+    }
+
     /// Whether the last two PINGs were both so slow that the server must be in trouble.
     pub(super) fn in_trouble(&self) -> bool {
         let felt = self.lock();
-        felt.recent.len() >= 2 && felt.recent.iter().rev().take(2).all(|took| *took > TROUBLE)
+        let slow = TROUBLE + 2 * felt.way;
+        felt.recent.len() >= 2 && felt.recent.iter().rev().take(2).all(|took| *took > slow)
     }
 }
 
@@ -109,5 +123,11 @@ mod tests {
         probe.felt(Duration::from_millis(50));
         assert!(probe.in_trouble());
         assert_eq!(probe.slowest(), Duration::from_millis(50));
+        probe.is_away(Duration::from_millis(40));
+        assert!(!probe.in_trouble(), "it is far away, and that is all");
+        for _ in 0..2 {
+            probe.felt(Duration::from_millis(101));
+        }
+        assert!(probe.in_trouble());
     }
 }

@@ -30,6 +30,11 @@ impl Server {
         Ok(Self { client: door.client().clone(), endpoint, timeout: spec.timeout })
     }
 
+    /// Its address, without credentials.
+    pub(in crate::actions) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Opens a connection and names it.
     ///
     /// # Errors

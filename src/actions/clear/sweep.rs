@@ -11,61 +11,27 @@ use super::guard::Guard;
 use super::lanes::{Lanes, Sent, Step};
 use super::pace::Course;
 use super::probe::Probe;
-use super::seat::Seat;
+use super::seat::{Row, Seat};
 use super::server::{key, number, refused, scanned};
 use super::strain::Strain;
+use super::tally::{End, Tally};
 use super::wire::Wire;
 use crate::model::{Clearing, Pace, Way};
 
-/// A keyspace of up to this many keys is looked through once more as a whole; of a larger one, a part.
-const LOOKED_AGAIN: u64 = 200_000;
-/// Keys looked at once more at least, in a larger one.
-const SAMPLE: u64 = 20_000;
-/// Keys asked for at once in the second look.
-const LOOK: u32 = 100;
 /// From one look at what holds a sweep to the next; and how many looks before it goes on as slowly as it
 /// can (ten seconds of slow answers), or gives up (a minute of anything else).
 const HELD: Duration = Duration::from_millis(50);
 const SLOW_FOR: u32 = 200;
 const GIVES_UP: u32 = 1_200;
 
-/// What was done so far; true at every moment, whatever ends the sweep.
-#[derive(Clone, Debug, Default)]
-pub(in crate::actions) struct Tally {
-    /// Keys found that belong to the namespace.
-    pub matched: u64,
-    /// Keys the server says it removed, or that expire sooner now.
-    pub deleted: u64,
-    /// Keys sent whose answer never came: they may be gone or not.
-    pub in_doubt: u64,
-    /// What the second look found; `None` before it.
-    pub back: Option<Back>,
-    /// Share of the keyspace walked through, 0 to 1.
-    pub share: f64,
-    /// Slowed down because others feel it.
-    pub braked: bool,
-    /// Held, and by what, until it gets better.
-    pub held: Option<&'static str>,
-}
-
-/// What a second look found: keys of the namespace that came, or came back, while the sweep went on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::actions) struct Back {
-    /// Keys of the namespace seen.
-    pub keys: u64,
-    /// Every key was looked at; else only about this many.
-    pub among: Option<u64>,
-}
-
-/// How a sweep ended.
-#[derive(Debug)]
-pub(in crate::actions) enum End {
-    /// The cursor came round, and the second look is done too.
-    Finished,
-    /// The operator stopped it.
-    Stopped,
-    /// It could not go on, and why.
-    Broke(String),
+/// How a walk over the lanes ended.
+enum Walked {
+    /// All came to their ends.
+    Whole,
+    /// The server's cursors are not understood.
+    Strange,
+    /// Its thread is hardly let run: another must go on from here.
+    Starved,
 }
 
 /// One sweep over one namespace, on a thread of its own.
@@ -80,14 +46,27 @@ pub(in crate::actions) struct Sweep {
     pub keys: u64,
     /// Which of how many servers this is, from 0.
     pub part: (usize, usize),
+    /// Replicas that follow this server.
+    pub replicas: u64,
     /// What others feel.
     pub probe: Probe,
     /// The operator's hold on it.
     pub stop: StopFlag,
     /// Called between batches.
     pub report: Box<dyn FnMut(&Tally) + Send>,
-    /// Where its thread runs, if that matters; chosen when it begins.
-    pub seat: Option<Seat>,
+    /// What it keeps in mind for itself.
+    pub kept: Kept,
+}
+
+/// What a sweep keeps in mind from one batch to the next; nothing when it begins.
+#[derive(Default)]
+pub(in crate::actions) struct Kept {
+    /// How far its thread steps back, if that matters.
+    row: Option<Row>,
+    /// Where its thread runs.
+    seat: Option<Seat>,
+    /// Looks in a row at which the server was in trouble.
+    slow: u32,
 }
 
 impl Sweep {
@@ -95,20 +74,29 @@ impl Sweep {
     pub(in crate::actions) fn run(&mut self, wire: &mut Wire, tally: &mut Tally) -> End {
         let begun = tally.deleted;
         let swept = match wire.baseline() {
-            Ok(baseline) => self.sweep(wire, baseline, tally),
+            Ok(baseline) => {
+                self.probe.is_away(baseline);
+                self.sweep(wire, baseline, tally)
+            }
             Err(why) => Err(End::Broke(why)),
         };
         match swept
             .and_then(|()| if self.leaves_some() { Ok(()) } else { self.look_again(wire, begun, tally) })
         {
-            Ok(()) => End::Finished,
+            Ok(()) => {
+                self.hear(wire, tally);
+                End::Finished
+            }
             Err(end) => end,
         }
     }
 
     fn sweep(&mut self, wire: &mut Wire, baseline: Duration, tally: &mut Tally) -> Result<(), End> {
         let mut course = Course::new(self.how.pace, baseline);
-        self.seat = (wire.local && self.how.pace == Pace::Gentle).then(Seat::modest).flatten();
+        if wire.local && self.how.pace == Pace::Gentle {
+            self.kept.row = Some(Row::Last);
+            self.kept.seat = Seat::take(Row::Middle);
+        }
         // Keys that are asked for their age need an answer of their own in between.
         let mut lanes = match self.how.older_than {
             Some(_) => Lanes::new(1),
@@ -132,7 +120,7 @@ impl Sweep {
         baseline: Duration,
         tally: &mut Tally,
     ) -> Result<bool, End> {
-        let walked = self.lanes(wire, course, lanes, baseline, tally);
+        let walked = self.seated(wire, course, lanes, baseline, tally);
         while let Some(sent) = lanes.on_the_way.pop_front() {
             let refusal = removed(wire, sent.doomed, tally).map_err(End::Broke)?;
             if sent.lane.is_some() {
@@ -145,7 +133,8 @@ impl Sweep {
         walked
     }
 
-    fn lanes(
+    /// Walks them in the last row while that gets on, else one further to the front.
+    fn seated(
         &mut self,
         wire: &mut Wire,
         course: &mut Course,
@@ -153,12 +142,50 @@ impl Sweep {
         baseline: Duration,
         tally: &mut Tally,
     ) -> Result<bool, End> {
-        let chance = RandomState::new();
-        let mut answered = Instant::now();
         for (lane, cursor) in lanes.begins().into_iter().enumerate() {
             self.send(wire, lanes, course, 0, Some((lane, cursor)))?;
         }
-        while let Some(sent) = lanes.on_the_way.pop_front() {
+        if self.kept.row == Some(Row::Last) {
+            // Who has stepped back may not step forward again: a thread of its own does, and ends.
+            let there = std::thread::scope(|threads| {
+                let work = || {
+                    self.kept.seat = Seat::take(Row::Last);
+                    self.lanes(wire, course, lanes, baseline, tally)
+                };
+                let thread = std::thread::Builder::new().name("clear".into()).spawn_scoped(threads, work);
+                // Without a thread more it goes on further to the front.
+                thread.map_or(Ok(Walked::Starved), |thread| {
+                    thread.join().unwrap_or_else(|_| Err(End::Broke("an internal error".into())))
+                })
+            });
+            match there? {
+                Walked::Whole => return Ok(true),
+                Walked::Strange => return Ok(false),
+                Walked::Starved => {}
+            }
+        }
+        if self.kept.row.is_some() {
+            self.kept.row = Some(Row::Middle);
+            self.kept.seat = Seat::take(Row::Middle);
+        }
+        Ok(matches!(self.lanes(wire, course, lanes, baseline, tally)?, Walked::Whole))
+    }
+
+    fn lanes(
+        &mut self,
+        wire: &mut Wire,
+        course: &mut Course,
+        lanes: &mut Lanes,
+        baseline: Duration,
+        tally: &mut Tally,
+    ) -> Result<Walked, End> {
+        let chance = RandomState::new();
+        let mut answered = Instant::now();
+        loop {
+            if self.kept.seat.as_mut().is_some_and(|seat| seat.starves(answered)) {
+                return Ok(Walked::Starved);
+            }
+            let Some(sent) = lanes.on_the_way.pop_front() else { return Ok(Walked::Whole) };
             let refusal = removed(wire, sent.doomed, tally).map_err(End::Broke)?;
             let answer = sent.lane.map(|_| wire.answer()).transpose().map_err(End::Broke)?;
             if let Some(why) = refusal {
@@ -178,15 +205,15 @@ impl Sweep {
             let mine = self.old_enough(wire, mine)?;
             let step = lanes.step(lane, cursor);
             if step == Step::Strange {
-                return Ok(false);
+                return Ok(Walked::Strange);
             }
             let (part, parts) = self.part;
             tally.share = tally.share.max((part as f64 + lanes.share()) / parts as f64);
             tally.braked = course.is_braked();
             (self.report)(tally);
             self.hold(tally)?;
-            if let Some(seat) = &mut self.seat {
-                seat.keep(Instant::now());
+            if let Some(seat) = &mut self.kept.seat {
+                seat.keep(answered);
             }
             course.set(if self.stop.is_hurried() { Pace::Full } else { self.how.pace });
             let rest = course.after(took, sent.keys, &self.probe, Instant::now());
@@ -213,7 +240,6 @@ impl Sweep {
                 _ => {}
             }
         }
-        Ok(true)
     }
 
     fn send(
@@ -239,7 +265,7 @@ impl Sweep {
         self.how.older_than.is_some() || !matches!(self.how.way, Way::Remove)
     }
 
-    fn scan(&self, wire: &mut Wire, cursor: u64, count: u32) {
+    pub(super) fn scan(&self, wire: &mut Wire, cursor: u64, count: u32) {
         let (cursor, count) = (cursor.to_string(), count.to_string());
         let mut words = vec![
             &b"SCAN"[..],
@@ -278,35 +304,9 @@ impl Sweep {
         refusal.map_or(Ok(old), |why| Err(End::Broke(why)))
     }
 
-    /// Counts what came meanwhile: SCAN promises only what was there all the time.
-    fn look_again(&mut self, wire: &mut Wire, begun: u64, tally: &mut Tally) -> Result<(), End> {
-        let before = tally.back.unwrap_or_default();
-        let left = self.keys.saturating_sub(tally.deleted - begun);
-        let enough = if left <= LOOKED_AGAIN { u64::MAX } else { (left / 50).max(SAMPLE) };
-        let (mut cursor, mut seen, mut found) = (0_u64, 0, 0);
-        tally.back = Some(before);
-        loop {
-            self.hold(tally)?;
-            self.scan(wire, cursor, LOOK);
-            wire.send().map_err(End::Broke)?;
-            let answer = wire.answer().map_err(End::Broke)?;
-            let (next, keys) = keys_of(&answer)?;
-            found += keys.iter().filter_map(key).filter(|name| self.guard.allows(name)).count() as u64;
-            seen += u64::from(LOOK);
-            cursor = next;
-            let whole = cursor == 0;
-            let among = if whole { before.among } else { Some(before.among.unwrap_or(0) + seen) };
-            tally.back = Some(Back { keys: before.keys + found, among });
-            (self.report)(tally);
-            if whole || seen >= enough {
-                return Ok(());
-            }
-        }
-    }
-
     /// Waits while the operator holds it, the server is in trouble, or others would pay for it.
-    fn hold(&mut self, tally: &mut Tally) -> Result<(), End> {
-        let (mut slow, mut waited) = (0, 0);
+    pub(super) fn hold(&mut self, tally: &mut Tally) -> Result<(), End> {
+        let (mut once, mut waited) = (true, 0);
         loop {
             if self.stop.is_stopped() {
                 return Err(End::Stopped);
@@ -320,13 +320,18 @@ impl Sweep {
                     waited += 1;
                     Some(why)
                 }
-                // Longer than that: it goes on at the lowest pace rather than never.
-                None if self.probe.in_trouble() && slow < SLOW_FOR => {
-                    slow += 1;
-                    Some("the server answers slowly")
+                // Longer than that: it goes on at the lowest pace, a batch a look, rather than never.
+                None if self.probe.in_trouble() => {
+                    let waits = once || self.kept.slow < SLOW_FOR;
+                    self.kept.slow = self.kept.slow.saturating_add(1);
+                    waits.then_some("the server answers slowly")
                 }
-                None => None,
+                None => {
+                    self.kept.slow = 0;
+                    None
+                }
             };
+            once = false;
             tally.held = held;
             if !self.stop.is_paused() && held.is_none() {
                 return Ok(());
@@ -337,7 +342,7 @@ impl Sweep {
     }
 }
 
-fn keys_of(answer: &Value) -> Result<(u64, &[Value]), End> {
+pub(super) fn keys_of(answer: &Value) -> Result<(u64, &[Value]), End> {
     if let Some(why) = refused(std::slice::from_ref(answer)) {
         return Err(End::Broke(why));
     }

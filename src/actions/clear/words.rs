@@ -6,7 +6,7 @@ use super::guard::Guard;
 use super::preview::Preview;
 use super::probe::Probe;
 use super::server::Facts;
-use super::sweep::{Back, End, Tally};
+use super::tally::{Back, End, Tally};
 use crate::model::words::{bytes, count, span};
 use crate::model::{
     Clearing, Namespace, Outcome, OutcomeKind, Pace, Plan, PlanLine, SafeText, StepResult, Way,
@@ -50,7 +50,11 @@ pub(in crate::actions) fn lines(namespace: &Namespace, how: &Clearing, preview: 
         lines.push(PlanLine::new("expire", &expiry));
     }
     if let Some((least, middle, most)) = preview.idle {
-        let unused = format!("for {} to {}, half of them over {}", span(least), span(most), span(middle));
+        let unused = if most < 1.0 {
+            "for less than a second".to_owned()
+        } else {
+            format!("for {} to {}, half of them over {}", span(least), span(most), span(middle))
+        };
         lines.push(PlanLine::new("unused", &unused));
     }
     if let Some(mean) = preview.mean_bytes {
@@ -98,7 +102,8 @@ pub(in crate::actions) fn warnings(guard: &Guard, facts: &Facts, preview: &Previ
         warn(&format!("its keys lie on {} masters, which are cleared one after another", facts.masters));
     }
     if facts.replicas > 0 {
-        warn(&format!("{} replicas follow every removal", facts.replicas));
+        let follow = if facts.replicas == 1 { "replica follows" } else { "replicas follow" };
+        warn(&format!("{} {follow} every removal", facts.replicas));
     }
     if facts.appends {
         warn("the append-only file grows by every removal");
@@ -158,7 +163,8 @@ pub(in crate::actions) fn outcome(
     let mut stopped = false;
     let (kind, says, step) = match end {
         End::Finished => {
-            let says = format!("{done}{}{}; {slowest}", rest(how, tally), again(tally.back));
+            let says =
+                format!("{done}{}{}{}; {slowest}", rest(how, tally), again(tally.back), unheard(tally));
             let kind = if tally.matched == 0 { OutcomeKind::NothingToDo } else { OutcomeKind::Done };
             (kind, says.clone(), StepResult::Done(SafeText::new(&says)))
         }
@@ -208,5 +214,13 @@ fn again(back: Option<Back>) -> String {
         Some((keys, Some(among))) => {
             format!("; {} of {} keys looked at again came back since", count(keys), count(among))
         }
+    }
+}
+
+/// Replicas that may have the keys still.
+fn unheard(tally: &Tally) -> String {
+    match tally.unheard {
+        0 => String::new(),
+        unheard => format!("; {unheard} of {} replicas have not heard of it yet", tally.replicas),
     }
 }
