@@ -12,15 +12,15 @@ use super::postgres_actions::PostgresActions;
 use super::postgres_look::{Look, Waiter};
 use super::postgres_plan::{lines, warnings};
 use crate::detect::blocking::Node;
-use crate::dial::{postgres_text, postgres_time};
+use crate::dial::{as_sent, postgres_text, postgres_time};
 use crate::model::words::span;
 use crate::model::{
     Backend, BackendKey, BackendState, Confirm, Intent, NextStep, Outcome, OutcomeKind, Plan, Refusal,
     SafeText, SeenSession, StepResult, Timestamp,
 };
 
-const CANCEL: &str = include_str!("sql/cancel_130.sql");
-const PRESENT: &str = include_str!("sql/present_130.sql");
+const CANCEL: &str = as_sent(include_str!("sql/cancel_130.sql"));
+const PRESENT: &str = as_sent(include_str!("sql/present_130.sql"));
 
 /// How long the end of the statement is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

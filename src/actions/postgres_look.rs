@@ -6,14 +6,14 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Error, Row as _};
 
 use crate::detect::blocking::{Forest, Node};
-use crate::dial::{PostgresActivity, postgres_text, postgres_time};
+use crate::dial::{PostgresActivity, as_sent, postgres_text, postgres_time};
 use crate::model::{
     Backend, BackendKey, BackendState, PreparedTransaction, Refusal, SafeText, SeenSession, Timestamp,
 };
 
-const SESSIONS: &str = include_str!("sql/sessions_130.sql");
-const READERS: &str = include_str!("sql/replay_readers_130.sql");
-const HOLDS: &str = include_str!("sql/holds_130.sql");
+const SESSIONS: &str = as_sent(include_str!("sql/sessions_130.sql"));
+const READERS: &str = as_sent(include_str!("sql/replay_readers_130.sql"));
+const HOLDS: &str = as_sent(include_str!("sql/holds_130.sql"));
 
 /// What was seen.
 pub(super) struct Look {

@@ -12,14 +12,15 @@ use super::postgres_actions::PostgresActions;
 use super::postgres_look::{Look, Waiter};
 use super::postgres_plan::frees;
 use crate::detect::blocking::Node;
+use crate::dial::as_sent;
 use crate::model::words::span;
 use crate::model::{
     Confirm, Gentler, Intent, Outcome, OutcomeKind, Plan, PlanLine, PollErrorKind, PreparedTransaction,
     Refusal, SafeText, StepResult, Timestamp,
 };
 
-const ONE: &str = include_str!("sql/prepared_one_130.sql");
-const WAITERS: &str = include_str!("sql/prepared_waiters_130.sql");
+const ONE: &str = as_sent(include_str!("sql/prepared_one_130.sql"));
+const WAITERS: &str = as_sent(include_str!("sql/prepared_waiters_130.sql"));
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -12,14 +12,15 @@ use super::postgres_actions::PostgresActions;
 use super::postgres_look::{Look, Waiter};
 use super::postgres_plan::{lines, warnings};
 use crate::detect::blocking::Node;
+use crate::dial::as_sent;
 use crate::model::words::{many, span};
 use crate::model::{
     Backend, BackendKey, BackendState, Confirm, Gentler, Intent, NextStep, Outcome, OutcomeKind, Plan,
     Refusal, SafeText, SeenSession, StepResult, identity_change,
 };
 
-const TERMINATE: &str = include_str!("sql/terminate_130.sql");
-const PRESENT: &str = include_str!("sql/present_130.sql");
+const TERMINATE: &str = as_sent(include_str!("sql/terminate_130.sql"));
+const PRESENT: &str = as_sent(include_str!("sql/present_130.sql"));
 
 /// How long the end of a signalled session is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -10,6 +10,7 @@ mod postgres_activity;
 mod postgres_error;
 mod redis_door;
 mod sentinel;
+mod statement;
 mod varnish;
 mod varnish_list;
 
@@ -19,5 +20,6 @@ pub use memcached::{MemcachedDoor, MemcachedLine};
 pub use postgres::PostgresDial;
 pub use postgres_activity::{Activity as PostgresActivity, text as postgres_text, time as postgres_time};
 pub use redis_door::RedisDoor;
+pub use statement::as_sent;
 pub use varnish::VarnishDial;
 pub use varnish_list::VarnishBackend;

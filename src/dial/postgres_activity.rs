@@ -4,9 +4,10 @@
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Error, Row as _, ValueRef as _};
 
+use super::statement::as_sent;
 use crate::model::{Backend, BackendKey, BackendState, SafeText, Timestamp, Wait};
 
-const ACTIVITY: &str = include_str!("sql/activity_130.sql");
+const ACTIVITY: &str = as_sent(include_str!("sql/activity_130.sql"));
 
 /// Characters of a statement that are kept.
 const QUERY_LENGTH: usize = 200;

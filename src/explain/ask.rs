@@ -12,12 +12,12 @@ use sqlx::{AssertSqlSafe, Connection as _, Error, Row as _};
 use super::find::{Found, Lost, find};
 use super::{guard, parse, refusal, sizes};
 use crate::config::TargetSpec;
-use crate::dial::PostgresDial;
+use crate::dial::{PostgresDial, as_sent};
 use crate::model::{ExplainAsk, Explanation, PollErrorKind, Refusal, SafeText};
 
-const ROLE: &str = include_str!("sql/role_130.sql");
-const BARRED: &str = include_str!("sql/barred_130.sql");
-const SETTINGS: &str = include_str!("sql/settings_130.sql");
+const ROLE: &str = as_sent(include_str!("sql/role_130.sql"));
+const BARRED: &str = as_sent(include_str!("sql/barred_130.sql"));
+const SETTINGS: &str = as_sent(include_str!("sql/settings_130.sql"));
 
 /// Explains one statement of a PostgreSQL target; the caller owns the timeout.
 ///

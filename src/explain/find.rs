@@ -3,12 +3,12 @@
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Connection as _, Error, Row as _, ValueRef as _};
 
-use crate::dial::{postgres_text, postgres_time};
+use crate::dial::{as_sent, postgres_text, postgres_time};
 use crate::model::words::{count, span};
 use crate::model::{ExplainOf, Refusal, SafeText, Timestamp};
 
-const SESSION: &str = include_str!("sql/session_130.sql");
-const STATISTICS: &str = include_str!("sql/statistics_130.sql");
+const SESSION: &str = as_sent(include_str!("sql/session_130.sql"));
+const STATISTICS: &str = as_sent(include_str!("sql/statistics_130.sql"));
 /// What stands for a text that the role may not see.
 const HIDDEN: &str = "<insufficient privilege>";
 /// Server version from which sessions tell the `queryid` of their statement.

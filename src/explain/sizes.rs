@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use sqlx::postgres::PgConnection;
 use sqlx::{Error, Row as _};
 
+use crate::dial::as_sent;
 use crate::model::words::count;
 use crate::model::{ExplainStep, Explanation, SafeText, table_size};
 
-const SIZES: &str = include_str!("sql/sizes_130.sql");
+const SIZES: &str = as_sent(include_str!("sql/sizes_130.sql"));
 /// Bytes from which reading a whole table is told: below, an index spares little.
 const BIG: f64 = 8.0 * 1024.0 * 1024.0;
 /// Share of a table's rows up to which reading all of it was mostly in vain.

@@ -202,6 +202,9 @@ async fn a_prepared_transaction_that_blocks_is_named() {
     assert_eq!(sample.prepared[0].owner.as_str(), "app");
     assert_eq!(sample.prepared[0].waiters, [waiting.pid]);
     assert_eq!(backend(&sample, waiting.pid).blocked_by, [0]);
+    let young = sample.prepared[0].age;
+    let older = |sample: &DatabaseSample| sample.prepared.first().is_some_and(|one| one.age > young + 0.5);
+    poll_until(&mut source, "it to grow older", older).await;
     client.run("rollback prepared 'order 42'").await;
     waiting.end().await.1.unwrap();
     poll_until(&mut source, "nothing prepared", |sample| sample.prepared.is_empty()).await;

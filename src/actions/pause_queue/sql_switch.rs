@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::Wish;
 use super::words::{self, Found, changed};
 use crate::config::TargetSpec;
-use crate::dial::PostgresDial;
+use crate::dial::{PostgresDial, as_sent};
 use crate::model::{Plan, QueueChange, Refusal, Timestamp};
 
 /// How one library is told. Each statement changes one row, or none where somebody else was faster;
@@ -24,7 +24,7 @@ struct Switch {
 
 const SOLID_QUEUE: Switch = Switch {
     schema: "public",
-    look: include_str!("../sql/solid_queue_look.sql"),
+    look: as_sent(include_str!("../sql/solid_queue_look.sql")),
     pause: "insert into solid_queue_pauses (queue_name, created_at) \
         values ($1, now() at time zone 'utc') on conflict (queue_name) do nothing",
     resume: "delete from solid_queue_pauses where queue_name = $1 and id::text = $2",
@@ -34,9 +34,9 @@ const SOLID_QUEUE: Switch = Switch {
 
 const GOOD_JOB: Switch = Switch {
     schema: "public",
-    look: include_str!("../sql/good_job_look.sql"),
-    pause: include_str!("../sql/good_job_pause.sql"),
-    resume: include_str!("../sql/good_job_resume.sql"),
+    look: as_sent(include_str!("../sql/good_job_look.sql")),
+    pause: as_sent(include_str!("../sql/good_job_pause.sql")),
+    resume: as_sent(include_str!("../sql/good_job_resume.sql")),
     unknown: "it has no job",
     beware: Some(
         "GoodJob looks at it only where the app sets config.good_job.enable_pauses = true, which cannot be \
@@ -46,9 +46,9 @@ const GOOD_JOB: Switch = Switch {
 
 const RIVER: Switch = Switch {
     schema: "public",
-    look: include_str!("../sql/river_look.sql"),
-    pause: include_str!("../sql/river_pause.sql"),
-    resume: include_str!("../sql/river_resume.sql"),
+    look: as_sent(include_str!("../sql/river_look.sql")),
+    pause: as_sent(include_str!("../sql/river_pause.sql")),
+    resume: as_sent(include_str!("../sql/river_resume.sql")),
     unknown: "no client ever worked on it",
     beware: None,
 };

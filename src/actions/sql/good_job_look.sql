@@ -1,4 +1,5 @@
 -- $1 a queue. The pauses of all queues stand in one row: its time of change tells one state of it from another.
+/* warroom */
 with clock as (select now() at time zone 'utc' as now),
      pauses as (select value, updated_at from good_job_settings where key = 'pauses')
 select (select extract(epoch from updated_at)::text from pauses where value -> 'queues' ? $1),

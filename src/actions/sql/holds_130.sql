@@ -1,4 +1,5 @@
 -- What these sessions ($1: pids) hold, the strongest first; names without touching the relations. Serves 13 and later.
+/* warroom */
 select case when l.relation is null then l.locktype
             when l.database in (0, (select oid from pg_database where datname = current_database()))
                 then l.relation::regclass::text

@@ -1,5 +1,6 @@
 -- A prepared transaction by its name ($1), who may end it, and what it holds. Serves 13 and later.
 -- Its locks have no pid; its virtual transaction leads to its transaction id, before and after a restart.
+/* warroom */
 with l as materialized (select * from pg_locks where granted and pid is null),
 p as (select * from pg_prepared_xacts where gid = $1)
 select p.transaction::text, p.owner, p.database, (extract(epoch from p.prepared) * 1e6)::int8,

@@ -1,4 +1,5 @@
 -- Who waits directly for this prepared transaction ($1: its transaction id). Serves 13 and later.
+/* warroom */
 with l as materialized (select * from pg_locks)
 select distinct w.pid
 from l x

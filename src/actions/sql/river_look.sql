@@ -1,4 +1,5 @@
 -- $1 a queue. Names are found by the search path, which the transaction sets.
+/* warroom */
 select (select extract(epoch from paused_at)::text from river_queue where name = $1 and paused_at is not null),
        (select extract(epoch from now() - paused_at)::float8 from river_queue where name = $1),
        (select count(*) from (select from river_job

@@ -1,4 +1,5 @@
 -- $1 a queue. Clients that listen are told by the notice, the others look at the row.
+/* warroom */
 with changed as (
   update river_queue set paused_at = now(), updated_at = now()
   where name = $1 and paused_at is null

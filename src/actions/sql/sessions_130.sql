@@ -1,4 +1,5 @@
 -- What a plan needs to know of these sessions ($1: pids) beyond the common look. Serves 13 and later.
+/* warroom */
 select a.pid,
        (extract(epoch from a.backend_start) * 1e6)::int8,
        (extract(epoch from a.xact_start) * 1e6)::int8,

@@ -1,4 +1,5 @@
 -- $1 a queue. Names are found by the search path, which the transaction sets.
+/* warroom */
 with utc as (select now() at time zone 'utc' as now)
 select (select id::text from solid_queue_pauses where queue_name = $1),
        (select extract(epoch from utc.now - created_at)::float8 from solid_queue_pauses, utc where queue_name = $1),

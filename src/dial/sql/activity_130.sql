@@ -7,6 +7,7 @@
 -- for its head as they do. Of rows that is certain: who waits for one holds none that others wait for. Who
 -- waits for an advisory lock may hold another: so of those named the first few are asked too, and who is not
 -- among whom they name stands in the queue behind them.
+/* warroom */
 with s as materialized (
     select * from pg_stat_activity where pid <> pg_backend_pid()
 ), crowd as materialized (

@@ -1,5 +1,6 @@
 -- Ourselves, whether the role $1 may be taken on (never a superuser's), and the server's search_path
 -- before anybody set one.
+/* warroom */
 select current_user::text,
        coalesce((select case when r.rolsuper or r.rolname = current_user then false
                              when current_setting('server_version_num')::int >= 160000

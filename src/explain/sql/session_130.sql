@@ -1,4 +1,5 @@
 -- What one session runs or ran last, as bytes: it stands in the encoding of its own database.
+/* warroom */
 select (extract(epoch from a.backend_start) * 1e6)::int8,
        (extract(epoch from a.query_start) * 1e6)::int8,
        a.datname::text,

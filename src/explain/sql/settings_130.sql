@@ -1,5 +1,6 @@
 -- What is set for the role $2 in the database $1, the narrowest first to count. Of search_path and of
 -- what a planner goes by.
+/* warroom */
 select distinct on (x.name) x.name, x.value
 from (select split_part(item, '=', 1) as name,
              substr(item, strpos(item, '=') + 1) as value,

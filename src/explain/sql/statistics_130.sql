@@ -1,4 +1,5 @@
 -- A statement by its id, where several roles or databases have it the one that took most time.
+/* warroom */
 select d.datname::text, r.rolname::text, s.calls::int8, textsend(s.query)
 from pg_stat_statements(true) s
 left join pg_database d on d.oid = s.dbid

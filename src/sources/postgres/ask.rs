@@ -12,21 +12,21 @@ use super::logins::Logins;
 use super::rows;
 use super::statements::Ledger;
 use super::waits::Waits;
-use crate::dial::{PostgresActivity, PostgresDial};
+use crate::dial::{PostgresActivity, PostgresDial, as_sent};
 use crate::model::{
     Backend, BackendState, DatabaseSample, LaneAge, Missing, PollError, PreparedTransaction, Replica,
-    SafeText, Upkeep,
+    SafeText, Timestamp, Upkeep,
 };
 
-const TOTALS_13: &str = include_str!("sql/totals_130.sql");
-const TOTALS_14: &str = include_str!("sql/totals_140.sql");
-const TOTALS_17: &str = include_str!("sql/totals_170.sql");
-const REPLICATION: &str = include_str!("sql/replication_130.sql");
-const PREPARED: &str = include_str!("sql/prepared_130.sql");
-const SLOTS: &str = include_str!("sql/slots_130.sql");
-const HORIZON: &str = include_str!("sql/horizon_130.sql");
-const PROGRESS: &str = include_str!("sql/progress_130.sql");
-const SETTINGS: &str = include_str!("sql/settings_130.sql");
+const TOTALS_13: &str = as_sent(include_str!("sql/totals_130.sql"));
+const TOTALS_14: &str = as_sent(include_str!("sql/totals_140.sql"));
+const TOTALS_17: &str = as_sent(include_str!("sql/totals_170.sql"));
+const REPLICATION: &str = as_sent(include_str!("sql/replication_130.sql"));
+const PREPARED: &str = as_sent(include_str!("sql/prepared_130.sql"));
+const SLOTS: &str = as_sent(include_str!("sql/slots_130.sql"));
+const HORIZON: &str = as_sent(include_str!("sql/horizon_130.sql"));
+const PROGRESS: &str = as_sent(include_str!("sql/progress_130.sql"));
+const SETTINGS: &str = as_sent(include_str!("sql/settings_130.sql"));
 
 /// What came of a poll.
 pub(super) type Answer = Result<DatabaseSample, PollError>;
@@ -49,6 +49,8 @@ pub(super) struct Session {
     replay_lag: Option<f64>,
     prepared: Vec<PreparedTransaction>,
     prepared_read: u64,
+    /// The server's time when they were read.
+    prepared_at: Timestamp,
     /// What this session cannot be asked; not tried again before the next login.
     absent: Vec<Missing>,
 }
@@ -96,6 +98,7 @@ impl Session {
             replay_lag: None,
             prepared: Vec::new(),
             prepared_read: 0,
+            prepared_at: Timestamp::default(),
             absent: Vec::new(),
         }
     }
@@ -309,7 +312,10 @@ impl Session {
         if due && !waiters.iter().all(known) {
             self.prepared_read = self.polls;
             match sqlx::query(PREPARED).bind(waiters).fetch_all(&mut self.connection).await {
-                Ok(rows) => self.prepared = rows::prepared(&rows)?,
+                Ok(rows) => {
+                    self.prepared = rows::prepared(&rows)?;
+                    self.prepared_at = sample.server_time;
+                }
                 Err(error) => {
                     let why = dial.error(&error);
                     sample.missing.push(Missing::new("prepared transactions", why.says.as_str()));
@@ -320,6 +326,11 @@ impl Session {
             }
         }
         sample.prepared.clone_from(&self.prepared);
+        // They grow older without being read again.
+        let since = sample.server_time.seconds_since(self.prepared_at).max(0.0);
+        for one in &mut sample.prepared {
+            one.age += since;
+        }
         Ok(())
     }
 

@@ -7,10 +7,10 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Error, Row as _};
 use tokio::time::Instant;
 
-use crate::dial::postgres_text as text;
+use crate::dial::{as_sent, postgres_text as text};
 use crate::model::{ReplayConflicts, SafeText};
 
-const CONFLICTS: &str = include_str!("sql/conflicts_130.sql");
+const CONFLICTS: &str = as_sent(include_str!("sql/conflicts_130.sql"));
 /// How far back is told: who looks up from another screen should still find it.
 const WINDOW: Duration = Duration::from_mins(1);
 /// Readings kept of it; the totals are read every few seconds.

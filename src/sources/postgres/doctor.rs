@@ -5,11 +5,11 @@ use sqlx::postgres::PgRow;
 use tokio::time::Instant;
 
 use crate::config::TargetSpec;
-use crate::dial::PostgresDial;
+use crate::dial::{PostgresDial, as_sent};
 use crate::model::{DoctorLine, PollError, Severity};
 use crate::sources::BoxFuture;
 
-const DOCTOR: &str = include_str!("sql/doctor_130.sql");
+const DOCTOR: &str = as_sent(include_str!("sql/doctor_130.sql"));
 
 /// Logs in anew, reads the role's rights and tells what they are good for.
 pub(super) fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {

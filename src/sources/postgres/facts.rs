@@ -3,9 +3,10 @@
 use sqlx::postgres::PgRow;
 use sqlx::{Error, Row as _};
 
+use crate::dial::as_sent;
 use crate::model::Timestamp;
 
-pub(super) const FACTS: &str = include_str!("sql/facts_130.sql");
+pub(super) const FACTS: &str = as_sent(include_str!("sql/facts_130.sql"));
 
 /// Limits, rights, extensions.
 #[derive(Clone)]

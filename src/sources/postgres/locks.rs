@@ -12,10 +12,10 @@ use sqlx::{Error, Row as _};
 use tokio::time::Instant;
 
 use super::waits::Waits;
-use crate::dial::{postgres_text as text, postgres_time as time};
+use crate::dial::{as_sent, postgres_text as text, postgres_time as time};
 use crate::model::{Backend, BackendKey, DatabaseSample, Lock, SafeText, Timestamp};
 
-const LOCKS: &str = include_str!("sql/locks_130.sql");
+const LOCKS: &str = as_sent(include_str!("sql/locks_130.sql"));
 /// Polls between two readings.
 const POLLS: u64 = 5;
 /// A reading may take this part of the time at most.

@@ -7,11 +7,11 @@ use sqlx::{Error, Row as _};
 use tokio::time::timeout;
 
 use crate::config::TargetSpec;
-use crate::dial::{PostgresDial, postgres_text as text};
+use crate::dial::{PostgresDial, as_sent, postgres_text as text};
 use crate::model::{BackendKey, Lock, LookedLock, Refusal, SafeText, SessionLook, Timestamp};
 
-const LOOK: &str = include_str!("sql/look_130.sql");
-const HELD: &str = include_str!("sql/held_130.sql");
+const LOOK: &str = as_sent(include_str!("sql/look_130.sql"));
+const HELD: &str = as_sent(include_str!("sql/held_130.sql"));
 /// Longest the whole may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Characters of a statement that are kept.

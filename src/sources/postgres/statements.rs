@@ -8,11 +8,11 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Error, Row as _};
 use tokio::time::Instant;
 
-use crate::dial::postgres_text as text;
+use crate::dial::{as_sent, postgres_text as text};
 use crate::model::{SafeText, StatementCost, Statements, Timestamp};
 
-const COUNTERS: &str = include_str!("sql/statements_130.sql");
-const TEXTS: &str = include_str!("sql/statement_texts_130.sql");
+const COUNTERS: &str = as_sent(include_str!("sql/statements_130.sql"));
+const TEXTS: &str = as_sent(include_str!("sql/statement_texts_130.sql"));
 
 /// Where the extension is looked for: a schema's name comes from the server and may not stand in a
 /// statement, unless it is one of these.

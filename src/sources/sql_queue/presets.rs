@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::config::TargetSpec;
+use crate::dial::as_sent;
 
 /// Rows a statement may give.
 const ROWS: usize = 2_000;
@@ -26,14 +27,14 @@ const PRESETS: &[Preset] = &[
     Preset {
         kind: "procrastinate",
         schema: "public",
-        statement: include_str!("sql/procrastinate.sql"),
+        statement: as_sent(include_str!("sql/procrastinate.sql")),
         tables: &["procrastinate_jobs", "procrastinate_events", "procrastinate_workers"],
         missing: &[("dead", AMONG_THE_DONE)],
     },
     Preset {
         kind: "graphile_worker",
         schema: "graphile_worker",
-        statement: include_str!("sql/graphile_worker.sql"),
+        statement: as_sent(include_str!("sql/graphile_worker.sql")),
         // The view: row security hides the table's rows from everybody but its owner.
         tables: &["jobs"],
         missing: &[("workers", NO_LIST)],
@@ -41,7 +42,7 @@ const PRESETS: &[Preset] = &[
     Preset {
         kind: "solid_queue",
         schema: "public",
-        statement: include_str!("sql/solid_queue.sql"),
+        statement: as_sent(include_str!("sql/solid_queue.sql")),
         tables: &[
             "solid_queue_ready_executions",
             "solid_queue_claimed_executions",
@@ -56,35 +57,35 @@ const PRESETS: &[Preset] = &[
     Preset {
         kind: "good_job",
         schema: "public",
-        statement: include_str!("sql/good_job.sql"),
+        statement: as_sent(include_str!("sql/good_job.sql")),
         tables: &["good_jobs", "good_job_processes", "good_job_settings"],
         missing: &[("dead", AMONG_THE_DONE)],
     },
     Preset {
         kind: "que",
         schema: "public",
-        statement: include_str!("sql/que.sql"),
+        statement: as_sent(include_str!("sql/que.sql")),
         tables: &["que_jobs", "que_lockers"],
         missing: &[("dead", AMONG_THE_DONE)],
     },
     Preset {
         kind: "oban",
         schema: "public",
-        statement: include_str!("sql/oban.sql"),
+        statement: as_sent(include_str!("sql/oban.sql")),
         tables: &["oban_jobs"],
         missing: &[("workers", NO_LIST)],
     },
     Preset {
         kind: "river",
         schema: "public",
-        statement: include_str!("sql/river.sql"),
+        statement: as_sent(include_str!("sql/river.sql")),
         tables: &["river_job", "river_queue"],
         missing: &[("workers", NO_LIST)],
     },
     Preset {
         kind: "pgmq",
         schema: "pgmq",
-        statement: include_str!("sql/pgmq.sql"),
+        statement: as_sent(include_str!("sql/pgmq.sql")),
         tables: &[],
         missing: &[("workers", NO_LIST)],
     },
@@ -139,7 +140,7 @@ impl Question {
         Ok(Self {
             schema: plain,
             begin: format!("begin transaction read only; set local search_path = {schema}"),
-            text: format!("select row_to_json(q)::text from (\n{statement}\n) q limit {ROWS}"),
+            text: format!("/* warroom */ select row_to_json(q)::text from (\n{statement}\n) q limit {ROWS}"),
             grant,
             missing: preset.map_or(&[], |preset| preset.missing),
         })

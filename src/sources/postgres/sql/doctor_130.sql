@@ -1,4 +1,5 @@
 -- Who we are there, and what we may. Serves 13 and later.
+/* warroom */
 select current_setting('server_version'),
        pg_is_in_recovery(),
        (select rolsuper from pg_roles where rolname = current_user),

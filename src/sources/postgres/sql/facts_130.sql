@@ -1,5 +1,6 @@
 -- What rarely changes: limits, start, whether the role may see other roles' sessions, and where the
 -- statement statistics are installed. Serves 13 and later.
+/* warroom */
 select current_setting('max_connections')::int4,
        current_setting('superuser_reserved_connections')::int4
            + coalesce(nullif(current_setting('reserved_connections', true), ''), '0')::int4,

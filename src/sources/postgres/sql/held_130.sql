@@ -1,6 +1,7 @@
 -- The locks of one session ($1: pid) and of its parallel workers: wanted first, then the strongest.
 -- Names come from the catalog and take no lock on what they name; a relation of another database has a
 -- number only. Locks on indexes and on the transaction's own number are counted, not told.
+/* warroom */
 with k as (
     select l.granted, l.locktype, l.mode, l.relation, l.database, l.classid, l.objid, l.objsubid,
            coalesce(c.relkind in ('i', 'I', 't') and l.granted, false)

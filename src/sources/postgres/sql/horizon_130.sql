@@ -1,5 +1,6 @@
 -- How near the transaction ids are to running out, and who keeps old row versions from being removed,
 -- oldest first. Serves 13 and later. What vacuum itself does holds nobody up.
+/* warroom */
 (select 'database', datname::text, null::int4, age(datfrozenxid)::int8, mxid_age(datminmxid)::int8, null::float8, datname::text
  from pg_database
  where datallowconn

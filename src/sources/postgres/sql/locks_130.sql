@@ -3,6 +3,7 @@
 -- Two lists in one reading of the lock table: waiters (held = false), then blockers. A wait for a row
 -- names no table by itself; the waiter's own lock on that row does. Names are looked up in the catalog,
 -- no user's table is touched; a wait's begin is told from 14 on.
+/* warroom */
 with l as materialized (
     select k.pid, k.locktype, k.database, k.relation, k.classid, k.objid, k.objsubid, k.mode, k.granted,
            case when not k.granted

@@ -1,4 +1,5 @@
 -- One session ($1: pid, $2: its begin in microseconds): the whole statement as bytes, and what it wrote.
+/* warroom */
 select (extract(epoch from clock_timestamp()) * 1e6)::int8,
        a.datname::text,
        a.datname = current_database(),

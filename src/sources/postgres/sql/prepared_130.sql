@@ -1,6 +1,7 @@
 -- Which prepared transaction each of these sessions waits for ($1: pids whose blockers include pid 0).
 -- Serves 13 and later. A prepared transaction's locks have no pid; its virtual transaction leads to
 -- its transaction id, and that to its name, before and after a restart of the server.
+/* warroom */
 with l as materialized (select * from pg_locks)
 select distinct w.pid, p.gid, p.owner, p.database,
        extract(epoch from clock_timestamp() - p.prepared)::float8

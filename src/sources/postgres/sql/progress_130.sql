@@ -1,5 +1,6 @@
 -- Long commands that tell how far they are. Serves 13 and later. Names come from the catalog of this
 -- database only, and without touching what they name.
+/* warroom */
 select p.command, p.pid, coalesce(p.datname, '')::text,
        case when p.datname = current_database()
             then (select relname from pg_class where oid = p.relid) end,

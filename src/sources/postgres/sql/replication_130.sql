@@ -1,5 +1,6 @@
 -- Standbys fed by this server, and how far a standby is behind itself. Serves 13 and later; one row at least.
 -- An idle standby is not behind: its delay counts only while something received is not yet replayed.
+/* warroom */
 select case when not pg_is_in_recovery() or pg_last_wal_receive_lsn() is null then null
             when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
             else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end::float8,

@@ -1,4 +1,5 @@
 -- Replication slots and the log each one keeps from being removed. Serves 13 and later.
+/* warroom */
 select s.slot_name, s.slot_type, s.active,
        pg_wal_lsn_diff(here.lsn, s.restart_lsn)::float8,
        s.wal_status

@@ -1,4 +1,5 @@
 -- Counters over all databases since the last reset, log written and checkpoints. Serves 17 and later.
+/* warroom */
 select sum(d.xact_commit)::int8, sum(d.xact_rollback)::int8, sum(d.deadlocks)::int8,
        sum(d.temp_bytes)::int8, sum(d.blks_hit)::int8, sum(d.blks_read)::int8,
        sum(d.temp_files)::int8, sum(d.conflicts)::int8,
