@@ -212,6 +212,9 @@ fn limits(list: &mut Listing<'_>, table: &str, path: &str, resource: Resource, s
     list.add("warning", limits.warning.to_string());
     list.add("critical", limits.critical.to_string());
     list.add("leave", limits.leave.to_string());
+    if resource == Resource::PostgresConnections {
+        list.add("logins", limits.logins.to_string());
+    }
 }
 
 /// A text as TOML writes it.

@@ -14,13 +14,15 @@ pub struct Limits {
     pub critical: f64,
     /// Share of a limit below which its severity is left (0.9: ten per cent below).
     pub leave: f64,
+    /// Logins a second that are a storm. Told with `postgres.connections` only; elsewhere infinite.
+    pub logins: f64,
 }
 
 impl Limits {
     /// Limits left at nine tenths of themselves.
     #[must_use]
     pub const fn new(warning: f64, critical: f64) -> Self {
-        Self { warning, critical, leave: 0.9 }
+        Self { warning, critical, leave: 0.9, logins: f64::INFINITY }
     }
 }
 
@@ -50,10 +52,10 @@ impl Thresholds {
             Resource::RequestQueue => Limits::new(2.0, 50.0),
             // Share of answers that are 5xx.
             Resource::ProxyBackends => Limits::new(0.01, 0.05),
-            // Share busy, used, filled; share of the usable connections.
-            Resource::HostCpu | Resource::HostMemory | Resource::HostDisk | Resource::PostgresConnections => {
-                Limits::new(0.70, 0.90)
-            }
+            // Share busy, used, filled.
+            Resource::HostCpu | Resource::HostMemory | Resource::HostDisk => Limits::new(0.70, 0.90),
+            // Share of the usable connections; logins that a server of any size feels.
+            Resource::PostgresConnections => Limits { logins: 100.0, ..Limits::new(0.70, 0.90) },
             // Share of segments sent again.
             Resource::HostNetwork => Limits::new(0.01, 0.05),
             // Sessions waiting; statements running too long.

@@ -29,7 +29,8 @@ pub(super) fn thresholds(doc: &mut Document<'_>, above: &Section<'_, '_>) -> Thr
         };
         let Some(mut table) = doc.table(&section, name) else { continue };
         table.called = section.called.as_ref().map(|target| format!("{name} in {target}"));
-        doc.only(&table, &["warning", "critical", "leave"]);
+        let known = ["warning", "critical", "leave", "logins"];
+        doc.only(&table, &known[..if resource == Resource::PostgresConnections { 4 } else { 3 }]);
         let mut set = Thresholds::built_in(resource);
         for (key, field) in [("warning", &mut set.warning), ("critical", &mut set.critical)] {
             if let Some((number, span)) = doc.number(&table, key) {
@@ -49,6 +50,14 @@ pub(super) fn thresholds(doc: &mut Document<'_>, above: &Section<'_, '_>) -> Thr
                 );
             }
             set.leave = leave;
+        }
+        if resource == Resource::PostgresConnections
+            && let Some((logins, span)) = doc.number(&table, "logins")
+        {
+            if logins <= 0.0 {
+                doc.fault(&table, "logins", &span, "must be over 0 a second; inf: however many".into());
+            }
+            set.logins = logins;
         }
         if set.warning > set.critical {
             let (low, high) = (set.warning, set.critical);

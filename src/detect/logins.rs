@@ -8,22 +8,26 @@ use crate::model::words::many;
 use crate::model::{BackendState, Culprit, DatabaseSample, Remedy, Resource, Severity};
 use crate::store::Target;
 
-/// Logins a second that a server of any size feels.
-const STORM: f64 = 100.0;
-/// The same where only those are seen that stay until a poll: there are many more.
-const STORM_SEEN: f64 = 20.0;
+/// Where only those logins are seen that stay until a poll there are many more: so many times as many.
+const UNSEEN: f64 = 5.0;
 /// Sessions still authenticating that are too many: so many, and this share of the slots.
 const AT_THE_DOOR: (usize, f64) = (5, 0.1);
 
 /// Judges every database whose logins can be told.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
-    view.store.databases(view.now).filter_map(|(target, sample)| judge(target, sample)).collect()
+    let limit = |target: &Target| view.limits(Resource::PostgresConnections, &target.info.id).logins;
+    let judged = view.store.databases(view.now).filter_map(|(target, sample)| {
+        let storm = limit(target);
+        judge(target, sample, storm)
+    });
+    judged.collect()
 }
 
-fn judge(target: &Target, sample: &DatabaseSample) -> Option<Assessment> {
+/// `storm`: logins a second that are too many.
+fn judge(target: &Target, sample: &DatabaseSample, storm: f64) -> Option<Assessment> {
     let logins = target.database_rates().and_then(|rates| rates.logins);
     let counted = sample.version >= 140_000;
-    let storm = logins.filter(|logins| *logins >= if counted { STORM } else { STORM_SEEN });
+    let storm = logins.filter(|logins| *logins >= if counted { storm } else { storm / UNSEEN });
     let mut door: BTreeMap<&str, u32> = BTreeMap::new();
     for one in sample.backends.iter().filter(|one| one.state == BackendState::Starting) {
         *door.entry(one.client.as_str()).or_default() += 1;
