@@ -41,19 +41,21 @@ fn who(one: &Backend, now: Timestamp) -> String {
     format!("{} as {} in {}, from {from}, connected {age}", one.who(), one.user, one.database)
 }
 
-/// `idle in transaction for 2m14s; has written (will roll back)`.
+/// `idle in transaction for 2m14s; transaction open for 3m; has written (will roll back)`.
 fn state(one: &Backend) -> String {
     let age = match one.state {
         BackendState::Active => one.query_age,
         _ => one.state_age,
     };
     let age = age.map_or_else(String::new, |age| format!(" for {}", span(age)));
+    let xact = one.xact_age.filter(|_| one.state != BackendState::Idle);
+    let open = xact.map_or_else(String::new, |open| format!("; transaction open for {}", span(open)));
     let wrote = match (one.has_written, one.state) {
         (true, _) => "; has written (will roll back)",
         (false, BackendState::Idle) => "; no transaction open",
         (false, _) => "; has written nothing",
     };
-    format!("{}{age}{wrote}", one.state.word())
+    format!("{}{age}{open}{wrote}", one.state.word())
 }
 
 /// `38 of 38 at once; nobody else is blocked`.

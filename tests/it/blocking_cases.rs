@@ -138,6 +138,7 @@ async fn ddl_behind_a_report(server: &Postgres, source: &mut Box<dyn Source>) {
     assert_eq!((row.depth, row.frees), (1, 3));
     let found = says(&sample);
     assert!(found.says.contains(&format!("3 of them through migrate (pid {ddl})")), "{}", found.says);
+    assert!(found.remedy.as_ref().unwrap().says.ends_with(&format!("migrate (pid {ddl}) alone: frees 3")));
     assert_eq!(offered(&found), [report.pid]);
     report.run("rollback").await;
     calm(source, all).await;

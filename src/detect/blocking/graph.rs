@@ -87,6 +87,7 @@ impl Sessions {
         }
         let of_prepared: Vec<usize> = (0..prepared.len()).map(|at| all.add(Node::Prepared(at))).collect();
         let mut unnamed = None;
+        let mut queues = Vec::new();
         let mut seen = vec![usize::MAX; all.nodes.len() + 1];
         for (at, backend) in backends.iter().enumerate() {
             let own = of_backend[at];
@@ -103,6 +104,9 @@ impl Sessions {
                 if *pid != 0 {
                     if let Some(blocker) = by_pid.get(pid) {
                         behind(&mut all, of_backend[*blocker]);
+                        if stands_behind(backend, &backends[*blocker]) {
+                            queues.push((own, of_backend[*blocker]));
+                        }
                     }
                     continue;
                 }
@@ -115,6 +119,10 @@ impl Sessions {
                     behind(&mut all, one);
                 }
             }
+        }
+        for (own, head) in queues {
+            let holders = all.blockers[head].clone();
+            all.blockers[own].extend(holders.into_iter().filter(|holder| *holder != own));
         }
         for list in &mut all.blockers {
             // A leader and its workers may each have told the same.
@@ -130,6 +138,15 @@ impl Sessions {
         self.blockers.push(Vec::new());
         self.nodes.len() - 1
     }
+}
+
+/// Whether it waits its turn at a row for whose holder this one waits: of that holder the server tells those
+/// behind nothing, and still it is what they wait for; the end of this one frees none of them.
+fn stands_behind(waiter: &Backend, head: &Backend) -> bool {
+    let waits_for = |one: &Backend, event: &str| {
+        one.waits_for_lock() && one.wait.as_ref().is_some_and(|wait| wait.event.as_str() == event)
+    };
+    waits_for(waiter, "tuple") && waits_for(head, "transactionid")
 }
 
 /// Which prepared transactions pid 0 stands for; `None` when it is not known.

@@ -8,4 +8,4 @@ mod tell;
 
 pub use forest::{Forest, Node, Offer, Root, RootKind, Row};
 pub use tell::{describe, who};
-pub(super) use tell::{end, sentence, session};
+pub(super) use tell::{end, instead, sentence, session};

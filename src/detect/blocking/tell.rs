@@ -4,6 +4,10 @@ use super::{Forest, Node, Offer, Root, RootKind};
 use crate::model::words::{many, span};
 use crate::model::{Backend, BackendState, DatabaseSample, Freed, Lock};
 
+/// Seconds from which the age of a transaction is told where its state is much younger: it holds its locks
+/// that long.
+const OPEN: f64 = 2.0;
+
 /// `web.3 (pid 4211), idle in transaction 2m14s`.
 #[must_use]
 pub fn who(node: Node, sample: &DatabaseSample) -> String {
@@ -23,10 +27,15 @@ pub fn describe(backend: &Backend) -> String {
         BackendState::Active => backend.xact_age.or(backend.query_age),
         _ => backend.state_age,
     };
+    if backend.is_hidden() {
+        return format!("{} (pid {}), its state hidden from us", backend.who(), backend.key.pid);
+    }
     let state =
         if backend.state == BackendState::Unknown { backend.kind.as_str() } else { backend.state.word() };
+    let open = backend.xact_age.filter(|open| *open >= OPEN && age.is_some_and(|age| *open >= 3.0 * age));
+    let open = open.map_or_else(String::new, |open| format!(" (transaction open {})", span(open)));
     let age = age.map_or_else(String::new, |age| format!(" {}", span(age)));
-    format!("{} (pid {}), {state}{age}", backend.who(), backend.key.pid)
+    format!("{} (pid {}), {state}{age}{open}", backend.who(), backend.key.pid)
 }
 
 /// The session of a node, if it is one.
@@ -100,13 +109,26 @@ fn inside(forest: &Forest, root: &Root, sample: &DatabaseSample) -> String {
     if replay {
         return ", the replay of the log among them".into();
     }
-    let most = rows.iter().filter(|row| row.depth == 1).max_by_key(|row| row.frees);
-    match most.and_then(|row| session(row.node, sample).map(|one| (one, row.frees))) {
-        Some((one, frees)) if frees > 1 && frees * 2 >= root.waiters => {
-            format!(", {frees} of them through {} (pid {})", one.who(), one.key.pid)
-        }
-        _ => String::new(),
-    }
+    multiplier(forest, root, sample).map_or_else(String::new, |(one, frees)| {
+        format!(", {frees} of them through {} (pid {})", one.who(), one.key.pid)
+    })
+}
+
+/// The one next to the root that most of the others wait for, and not for the root: DDL behind a report. With
+/// how many go on without it.
+fn multiplier<'a>(forest: &Forest, root: &Root, sample: &'a DatabaseSample) -> Option<(&'a Backend, u32)> {
+    let rows = forest.rows.get(root.rows.clone())?;
+    let most = rows.iter().filter(|row| row.depth == 1).max_by_key(|row| row.frees)?;
+    (most.frees > 1 && most.frees * 2 >= root.waiters).then_some((session(most.node, sample)?, most.frees))
+}
+
+/// `; or cancel migrate (pid 4302) alone: frees 6`, where that helps most of them and the root lives on.
+pub(in crate::detect) fn instead(forest: &Forest, root: &Root, sample: &DatabaseSample) -> String {
+    let able = |one: &Backend| one.is_client() && one.state == BackendState::Active;
+    let it = multiplier(forest, root, sample).filter(|(one, _)| able(one));
+    it.map_or_else(String::new, |(one, frees)| {
+        format!("; or cancel {} (pid {}) alone: frees {frees}", one.who(), one.key.pid)
+    })
 }
 
 /// `end it: frees 38`, or what is left where it does not free all.
