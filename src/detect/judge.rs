@@ -8,7 +8,7 @@ use super::steady::Steady;
 use super::{Assessment, DETECTORS, Detector, View};
 use crate::config::Thresholds;
 use crate::model::{Finding, Resource, ResourceState, Severity, TargetId, Timestamp, Verdict};
-use crate::store::{Metric, Store};
+use crate::store::{Metric, Store, TargetState};
 
 /// What is concluded at one moment.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ impl Judge {
         }
         let mut resources: Vec<_> = resources.into_values().collect();
         raise(&mut resources, &findings);
-        let transitions = self.transitions(&findings, &easing, now);
+        let transitions = self.transitions(&findings, &easing, store, now);
         let heard = store.targets().iter().any(|target| target.heard.is_some());
         (Judgement { verdict: verdict(&findings, heard), findings, resources }, transitions)
     }
@@ -144,6 +144,7 @@ impl Judge {
         &mut self,
         findings: &[Finding],
         easing: &BTreeSet<String>,
+        store: &Store,
         now: Timestamp,
     ) -> Vec<Transition> {
         let key = |finding: &Finding| format!("{} {}", finding.rule, finding.reference());
@@ -161,8 +162,15 @@ impl Judge {
         for (gone, before) in &self.last {
             if !current.contains_key(gone) {
                 let from = before.severity;
-                let finding = Finding { severity: Severity::Ok, ..before.clone() };
-                out.push(Transition { at: now, from, finding });
+                let mut finding = Finding { severity: Severity::Ok, ..before.clone() };
+                // Who is not heard of has not got well.
+                if store.target(&before.target.target()).is_some_and(|it| it.state(now) != TargetState::Up) {
+                    finding.severity = Severity::Unknown;
+                    finding.says = "not known any more: it went silent".into();
+                }
+                if from != finding.severity {
+                    out.push(Transition { at: now, from, finding });
+                }
             }
         }
         self.last = current;

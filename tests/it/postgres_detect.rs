@@ -46,10 +46,9 @@ fn sample(backends: Vec<Backend>) -> DatabaseSample {
     DatabaseSample { backends, max_connections: 100, reserved_connections: 3, ..DatabaseSample::default() }
 }
 
-/// Judges the same answer once a second, `polls` times.
-pub(crate) fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> Judgement {
+fn store() -> (TargetId, Store) {
     let target = TargetId::parse("primary").unwrap();
-    let mut store = Store::new([TargetInfo {
+    let store = Store::new([TargetInfo {
         id: target.clone(),
         kind: "postgres".into(),
         endpoint: "postgres://10.0.0.5/app".into(),
@@ -58,6 +57,12 @@ pub(crate) fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> 
         slow_after: Duration::from_secs(1),
         group: String::new(),
     }]);
+    (target, store)
+}
+
+/// Judges the same answer once a second, `polls` times.
+pub(crate) fn judged(answer: &Result<DatabaseSample, PollError>, polls: i64) -> Judgement {
+    let (target, mut store) = store();
     let mut judge = Judge::new(Thresholds::default(), []);
     let mut last = Judgement::default();
     for n in 0..polls {
@@ -74,6 +79,34 @@ pub(crate) fn finding(judgement: &Judgement, resource: Resource) -> &Finding {
         .iter()
         .find(|one| one.resource == resource)
         .unwrap_or_else(|| panic!("no {resource}: {judgement:#?}"))
+}
+
+#[test]
+fn what_was_wrong_is_not_called_well_because_the_server_went_silent() {
+    let (target, mut store) = store();
+    let mut judge = Judge::new(Thresholds::default(), []);
+    let mut all = vec![session(4211, "web.3", BackendState::IdleInTransaction, &[])];
+    all.extend((0..6).map(|n| session(5000 + n, "web.9", BackendState::Active, &[4211])));
+    let ends = |silent: bool, store: &mut Store, judge: &mut Judge| {
+        let mut ends = Vec::new();
+        for n in 0..40 {
+            let answer = match n {
+                0..5 => Ok(sample(all.clone())),
+                _ if silent => Err(PollError::silent(Duration::from_secs(3))),
+                _ => Ok(sample(Vec::new())),
+            };
+            let sample = answer.map(|sample| Sample::Database(Box::new(sample)));
+            store.take(at(n), Reading { target: target.clone(), took: Millis(1.0), sample });
+            ends.extend(judge.judge(store, at(n)).1);
+        }
+        ends.retain(|it| it.finding.resource == Resource::PostgresLocks && it.from == Severity::Critical);
+        ends.into_iter().map(|it| (it.finding.severity, it.finding.says)).collect::<Vec<_>>()
+    };
+    let told = ends(true, &mut store, &mut judge);
+    assert_eq!(told, [(Severity::Unknown, "not known any more: it went silent".to_owned())]);
+    let (_, mut store) = self::store();
+    let told = ends(false, &mut store, &mut Judge::new(Thresholds::default(), []));
+    assert_eq!(told.iter().map(|(severity, _)| *severity).collect::<Vec<_>>(), [Severity::Ok]);
 }
 
 #[test]
