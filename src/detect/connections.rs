@@ -38,7 +38,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &DatabaseSample) -> Assessmen
     if usable == 0 {
         return it.unknown("the server's connection limit could not be read");
     }
-    let clients: Vec<&Backend> = sample.backends.iter().filter(|one| takes_slot(one)).collect();
+    let clients: Vec<&Backend> = sample.backends.iter().filter(|one| one.takes_slot()).collect();
     // The session that asked takes a slot and is not in its own answer.
     let used = clients.len() as u64 + 1 + u64::from(sample.left_out);
     let share = used as f64 / f64::from(usable);
@@ -84,11 +84,6 @@ fn judge(view: &View<'_>, target: &Target, sample: &DatabaseSample) -> Assessmen
         } else {
             format!("end the sessions idle in transaction, then lower the pool of {name}")
         }))
-}
-
-/// Whether it counts against the limit. Where rights are lacking the kind is hidden, the role is not.
-fn takes_slot(backend: &Backend) -> bool {
-    backend.is_client() || (backend.kind.is_empty() && !backend.user.is_empty())
 }
 
 /// The kind of process with most sessions.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::slow_queries::{RIGHTS, hidden};
 use super::{Assessment, View};
 use crate::model::words::many;
-use crate::model::{Backend, BackendState, DatabaseSample, Resource};
+use crate::model::{Backend, BackendState, DatabaseSample, Remedy, Resource, Severity};
 use crate::store::Target;
 
 /// What a server is taken to have whose machine is not polled: generous, since a wrong alarm costs
@@ -25,11 +26,15 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
             None => format!("cores not known, {ASSUMED_CORES} assumed"),
         };
         let value = busy as f64 / f64::from(cores);
-        Assessment::new("db_load", Resource::PostgresLoad, target.info.id.clone())
+        let it = Assessment::new("db_load", Resource::PostgresLoad, target.info.id.clone())
             .measured(value, view.limits(Resource::PostgresLoad, &target.info.id))
             .used(None, Some(busy as f64), None)
             .hold(Duration::from_secs(3))
-            .says(format!("{} busy ({of})", many(busy, "session", "sessions")))
+            .says(format!("{} busy ({of})", many(busy, "session", "sessions")));
+        match hidden(sample).filter(|_| it.entered == Severity::Ok) {
+            Some(why) => it.unknown(why).remedy(Remedy::advice(RIGHTS)),
+            None => it,
+        }
     };
     databases.map(judge).collect()
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::blocking::{Forest, Node, Offer, Root, RootKind, end, sentence, session};
+use super::blocking::{Forest, Node, Offer, Root, RootKind, end, instead, sentence, session};
 use super::{Assessment, View};
 use crate::model::{Backend, Culprit, DatabaseSample, Intent, Remedy, Resource, Severity, TargetId};
 
@@ -115,6 +115,14 @@ fn remedy(
     if sessions.len() < nodes.len() || sessions.is_empty() {
         return advice("commit or roll back the prepared transaction (see pg_prepared_xacts)".into());
     }
+    if let Some(hidden) = sessions.iter().find(|one| one.is_hidden()) {
+        return advice(format!(
+            "grant pg_monitor and pg_signal_backend to our role (doctor prints it): then it can be told and \
+             ended; or have {} ended by who may: pg_terminate_backend({})",
+            hidden.who(),
+            hidden.key.pid
+        ));
+    }
     if let Some(other) = sessions.iter().find(|one| !one.is_client() && !one.kind.is_empty()) {
         return advice(match other.kind.as_str() {
             "autovacuum worker" if other.query.as_str().contains("to prevent wraparound") => {
@@ -132,5 +140,6 @@ fn remedy(
     }
     let backends = sessions.iter().map(|one| one.key).collect();
     let intent = Some(Intent::TerminateBackend { target: target.clone(), backends });
-    Some(Remedy { intent, says: end(forest, offer, forest.freed_by(&nodes)) })
+    let says = end(forest, offer, forest.freed_by(&nodes)) + &instead(forest, root, sample);
+    Some(Remedy { intent, says })
 }

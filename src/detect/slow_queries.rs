@@ -4,15 +4,25 @@
 use std::time::Duration;
 
 use super::{Assessment, View};
-use crate::model::words::span;
-use crate::model::{Backend, BackendState, Culprit, Intent, Remedy, Resource};
+use crate::model::words::{many, span};
+use crate::model::{Backend, BackendState, Culprit, DatabaseSample, Intent, Remedy, Resource};
 
 /// Clients whose statements run long by their nature.
 const BY_NATURE: [&str; 2] = ["pg_dump", "pg_basebackup"];
 
+/// What lets us see what other roles' sessions do.
+pub(super) const RIGHTS: &str = "grant pg_monitor to our role: warroom doctor prints the statement";
+
+/// That what some sessions do is not known, where the role may not see it.
+pub(super) fn hidden(sample: &DatabaseSample) -> Option<String> {
+    let hidden = sample.backends.iter().filter(|one| one.is_hidden()).count();
+    let told = many(hidden as u64, "session is", "sessions are");
+    (hidden > 0).then(|| format!("{told} hidden from us: what runs there is not known"))
+}
+
 /// Judges every database.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
-    let judge = |(target, sample): (&crate::store::Target, &crate::model::DatabaseSample)| {
+    let judge = |(target, sample): (&crate::store::Target, &DatabaseSample)| {
         let (id, slow_after) = (&target.info.id, target.info.slow_after);
         let age = |backend: &Backend| backend.query_age.unwrap_or(0.0);
         let mut slow: Vec<&Backend> =
@@ -23,6 +33,9 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
             .used(None, Some(slow.len() as f64), None)
             .hold(Duration::from_secs(1));
         let Some(longest) = slow.first() else {
+            if let Some(why) = hidden(sample) {
+                return it.unknown(why).remedy(Remedy::advice(RIGHTS));
+            }
             return it.says(format!("nothing runs longer than {}", span(slow_after.as_secs_f64())));
         };
         let more = match slow.len() - 1 {

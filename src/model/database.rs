@@ -132,6 +132,19 @@ impl Backend {
         self.kind.as_str() == "client backend"
     }
 
+    /// A client's session of which our role may not see more than whose it is: neither its state nor its
+    /// statement nor its begin. The server's own processes have no database.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.kind.is_empty() && !self.user.is_empty() && !self.database.is_empty()
+    }
+
+    /// Whether it counts against the limit of connections.
+    #[must_use]
+    pub fn takes_slot(&self) -> bool {
+        self.is_client() || self.is_hidden()
+    }
+
     /// What to call it on the screen: its application, or its role, or its kind.
     #[must_use]
     pub fn who(&self) -> &str {

@@ -45,7 +45,7 @@ pub(super) fn connections(app: &App) -> Draft {
         let id = &target.info.id;
         let limit = sample.max_connections.saturating_sub(sample.reserved_connections);
         let mut groups: BTreeMap<(String, String, String), Held<'_>> = BTreeMap::new();
-        for backend in sample.backends.iter().filter(|backend| backend.is_client()) {
+        for backend in sample.backends.iter().filter(|backend| backend.takes_slot()) {
             let key = (family(backend).to_owned(), backend.user.to_string(), backend.database.to_string());
             let held = groups.entry(key).or_default();
             held.all += 1;
@@ -135,7 +135,7 @@ pub(super) fn holders(target: &Target, row: &str) -> Vec<(String, Cell)> {
     let ours: Vec<&Backend> = sample
         .backends
         .iter()
-        .filter(|one| one.is_client())
+        .filter(|one| one.takes_slot())
         .filter(|one| name(family(one), one.user.as_str(), one.database.as_str()) == row)
         .collect();
     let mut lines = Vec::new();

@@ -36,6 +36,7 @@ pub(super) fn state(backend: &Backend) -> String {
         BackendState::IdleInTransactionAborted => "failed tx",
         // The one of the server's own processes that waits for locks.
         BackendState::Unknown if backend.kind.as_str() == "startup" => return "replays the log".into(),
+        BackendState::Unknown if backend.is_hidden() => return "hidden from us".into(),
         // The others have none.
         BackendState::Unknown if !backend.is_client() => return "-".into(),
         other => return other.word().to_owned(),

@@ -18,13 +18,18 @@ const LABEL: u16 = 9;
 pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Confirming, scene: &Scene<'_>) {
     let width = WIDTH.min(area.width.saturating_sub(4));
     let Some(plan) = &it.plan else {
-        let inside = frame(ink, area, width.min(60), 6, title(&it.intent));
-        let ink = &mut ink.on(Role::Dialog);
         let (text, role) = match &it.disarmed {
             Some(why) => (why.as_str(), Role::Warning),
             None => ("reading what it would touch …", Role::Muted),
         };
-        for (y, line) in (inside.y..).zip(wrap(text, usize::from(inside.width), 2)) {
+        // A refusal ends with what mends it: all of it is told.
+        let width = if text.chars().count() > 110 { width } else { width.min(60) };
+        let lines =
+            wrap(text, usize::from(width.saturating_sub(4)), usize::from(area.height.saturating_sub(4)));
+        let height = u16::try_from(lines.len()).unwrap_or(2).max(2) + 4;
+        let inside = frame(ink, area, width, height.min(area.height), title(&it.intent));
+        let ink = &mut ink.on(Role::Dialog);
+        for (y, line) in (inside.y..).zip(lines) {
             ink.put(inside.x, y, inside.width, &line, role);
         }
         let row = Rect { y: inside.bottom() - 1, height: 1, ..inside };

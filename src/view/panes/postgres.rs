@@ -70,12 +70,16 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
     let id = &target.info.id;
     let slow_after = target.info.slow_after.as_secs_f64();
     let clients = || sample.backends.iter().filter(|backend| backend.is_client());
-    let count = |of: &dyn Fn(&Backend) -> bool| Some(clients().filter(|backend| of(backend)).count() as f64);
+    // What sessions do that are hidden from our role is not known; that they wait is.
+    let hidden = sample.backends.iter().filter(|backend| backend.is_hidden()).count();
+    let count = |of: &dyn Fn(&Backend) -> bool| {
+        (hidden == 0).then(|| clients().filter(|backend| of(backend)).count() as f64)
+    };
     let waits = |backend: &Backend| backend.waits_for_lock() || !backend.blocked_by.is_empty();
     // A standby's replay that waits is as locked as a client is.
     let replay = |backend: &&Backend| backend.kind.as_str() == "startup" && waits(backend);
     let replays = sample.backends.iter().filter(replay).count() as f64;
-    let locked = count(&waits).map(|clients| clients + replays);
+    let locked = sample.backends.iter().filter(|one| one.takes_slot() && waits(one)).count() as f64 + replays;
     let active = |backend: &Backend| backend.state == BackendState::Active;
     let long = |backend: &Backend| backend.query_age.is_some_and(|age| age >= slow_after);
     // Who waits for a lock is told as locked, not as slow.
@@ -88,7 +92,8 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
         matches!(backend.state, BackendState::IdleInTransaction | BackendState::IdleInTransactionAborted)
     });
     let usable = f64::from(sample.max_connections.saturating_sub(sample.reserved_connections));
-    let used = clients().count() as f64 + f64::from(sample.left_out);
+    let slots = sample.backends.iter().filter(|backend| backend.takes_slot());
+    let used = slots.count() as f64 + f64::from(sample.left_out);
     let full = (usable > 0.0).then(|| used / usable);
     let rates = target.database_rates();
     let oldest = sample.backends.iter().filter_map(|backend| backend.wait_age).reduce(f64::max);
@@ -96,7 +101,7 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
     let lag = sample.replay_lag.or_else(|| lags.reduce(f64::max));
     let mut entry = Entry::of(id.as_str(), target, scene)
         .weigh(full)
-        .field(counted(locked, "locked"), scene.severity(Resource::PostgresLocks, id))
+        .field(counted(Some(locked), "locked"), scene.severity(Resource::PostgresLocks, id))
         .field(counted(slow, "slow"), scene.severity(Resource::PostgresSlowQueries, id))
         .field(format::maybe(full, format::share), scene.severity(Resource::PostgresConnections, id))
         .field(counted(count(&active), "busy"), scene.severity(Resource::PostgresLoad, id))
@@ -105,6 +110,7 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
         .note(oldest.filter(|age| *age >= 1.0).map(|age| format!("longest wait {}", format::seconds(age))))
         .note(rates.and_then(|rates| rates.transactions).map(|tps| format!("{} commits", format::rate(tps))))
         .note(Some(format!("{} of {usable:.0} slots", format::count(used))))
+        .note((hidden > 0).then(|| format!("{hidden} hidden: grant pg_monitor")))
         .bad_note(
             lag.map(|lag| format!("standby {} late", format::seconds(lag))),
             scene.severity(Resource::PostgresReplication, id),
