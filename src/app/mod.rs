@@ -22,7 +22,7 @@ pub use keymap::{Keymap, KeymapError, about, named, nearest};
 pub use msg::{Effect, LabAsk, Msg};
 pub use overlay::{Acting, Confirming, Input, Menu, MenuItem, Overlay, Pick, Prompt};
 pub use place::{Pane, Place, RowKey, Sort, Tab, Viewpoint};
-pub use state::{App, Ended, Event, EventKind, Looked, Notice, Numbers, Settings, Told, World};
+pub use state::{App, CameBack, Event, EventKind, Looked, Notice, Numbers, Settings, Told, World};
 pub use table::{Cell, Column, Row, Table};
 pub use tables::{PROXIES, detail, selected_row, statement_of, table, words_of};
 pub use update::{Hint, Suggestion, hints, settle, suggest, update, why_not};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Frame, History, Overlay, Viewpoint};
 use crate::config::{ConfirmRule, Environment};
-use crate::detect::{Judge, Judgement};
+use crate::detect::{Back, Ended, Judge, Judgement};
 use crate::model::{
     Actor, BackendKey, Namespace, PlanId, Refusal, SafeText, SessionLook, Severity, TargetId, Timestamp,
 };
@@ -64,21 +64,21 @@ pub struct Told {
     pub announced: Option<(Severity, String)>,
     /// Acts seen to begin, with their titles, and whether their end was told; bounded.
     pub acts: VecDeque<(PlanId, SafeText, bool)>,
-    /// The sessions ended last, for a while: who started them may be back at once.
-    pub ended: Option<Ended>,
+    /// The sessions ended last, and when, for a while: who started them may be back at once.
+    pub ended: Option<(Ended, Timestamp)>,
+    /// Who of them was back, for some minutes.
+    pub back: Option<CameBack>,
 }
 
-/// Sessions that were ended from here.
+/// An application that was back at once after its session was ended from here, and holds others up again.
 #[derive(Clone, Debug)]
-pub struct Ended {
-    /// On which server.
-    pub target: TargetId,
-    /// What their clients call themselves.
-    pub names: Vec<SafeText>,
-    /// Every session that was there then: none of them came back.
-    pub known: Vec<BackendKey>,
-    /// When they were ended.
-    pub at: Timestamp,
+pub struct CameBack {
+    /// Who, and where.
+    pub it: Back,
+    /// When its session was ended.
+    pub ended_at: Timestamp,
+    /// When it was seen again.
+    pub seen_at: Timestamp,
 }
 
 /// Running numbers.

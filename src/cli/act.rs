@@ -2,28 +2,33 @@
 
 use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::args::{ClearArgs, Consent, Global, KillArgs, MarkArgs, PauseArgs, ServerArgs};
-use super::end::{End, Fail, say};
+use super::end::{End, Fail, print, say};
 use super::plan_text::print_plan;
 use super::run::{config, env, quiet_config, runtime};
 use super::signal;
 use super::under_way::under_way;
 use crate::config::{Config, find};
 use crate::journal::{Author, Journal, actor};
+use crate::model::words::span;
 use crate::model::{
     BackendKey, Clearing, Confirm, Intent, Outcome, OutcomeKind, Plan, QueueChange, Refusal, SafeText,
     ServerChange, TargetId, Way, pause_reach,
 };
 use crate::shell::behind::Watch;
 use crate::shell::clock;
+use crate::shell::comeback::Comeback;
 use crate::shell::perform::Hands;
 
 /// How often a plan that changed under the operator's eyes is shown again.
 const ASKS: u32 = 3;
+/// How long is watched whether an ended session's application comes back.
+const WATCH: Duration = Duration::from_secs(10);
 
 /// Ends a session, or cancels its statement.
 pub(super) fn kill(global: &Global, args: &KillArgs) -> Result<End, Fail> {
@@ -36,7 +41,10 @@ pub(super) fn kill(global: &Global, args: &KillArgs) -> Result<End, Fail> {
             Some(gid) => hands.prepared(&target, gid).await,
             None => sessions(&hands, args).await.and_then(|backends| ending(target, backends, args.cancel)),
         };
-        perform(&hands, intent, args.consent).await
+        // Who was asked is still there and can wait for an answer that a script would wait for in vain.
+        let asked = !(args.consent.yes || args.consent.dry_run || args.consent.form.json);
+        let watch = args.watch.or_else(|| asked.then_some(WATCH)).filter(|_| !args.cancel);
+        perform(&hands, intent, args.consent, watch).await
     });
     runtime.shutdown_background();
     end
@@ -74,7 +82,7 @@ pub(super) fn clear(global: &Global, args: &ClearArgs) -> Result<End, Fail> {
     let hands = hands(&config);
     let intent = namespace(&config, args);
     let runtime = runtime()?;
-    let end = runtime.block_on(perform(&hands, intent, args.consent));
+    let end = runtime.block_on(perform(&hands, intent, args.consent, None));
     runtime.shutdown_background();
     end
 }
@@ -123,7 +131,7 @@ pub(super) fn server(global: &Global, args: &ServerArgs) -> Result<End, Fail> {
         None => Err(Refusal::refused("name the server as BACKEND/SERVER, such as app/web1")),
     };
     let runtime = runtime()?;
-    let end = runtime.block_on(perform(&hands, intent, args.consent));
+    let end = runtime.block_on(perform(&hands, intent, args.consent, None));
     runtime.shutdown_background();
     end
 }
@@ -139,7 +147,7 @@ pub(super) fn pause(global: &Global, args: &PauseArgs, to: QueueChange) -> Resul
         _ => Ok(Intent::PauseQueue { target, queue: args.queue.clone(), to }),
     };
     let runtime = runtime()?;
-    let end = runtime.block_on(perform(&hands, intent, args.consent));
+    let end = runtime.block_on(perform(&hands, intent, args.consent, None));
     runtime.shutdown_background();
     end
 }
@@ -159,7 +167,7 @@ pub(super) fn mark(global: &Global, args: &MarkArgs) -> Result<End, Fail> {
     let runtime = runtime()?;
     let intent = Intent::MarkDeploy { label: args.label.clone(), note: args.note.clone() };
     let consent = Consent { dry_run: false, yes: true, form: args.form };
-    let end = runtime.block_on(perform(&hands, Ok(intent), consent));
+    let end = runtime.block_on(perform(&hands, Ok(intent), consent, None));
     runtime.shutdown_background();
     end
 }
@@ -173,7 +181,14 @@ fn hands(config: &Arc<Config>) -> Hands {
 }
 
 /// The one way an action of the command line goes.
-async fn perform(hands: &Hands, intent: Result<Intent, Refusal>, consent: Consent) -> Result<End, Fail> {
+///
+/// `comeback`: how long is then watched whether an application whose session was ended comes back.
+async fn perform(
+    hands: &Hands,
+    intent: Result<Intent, Refusal>,
+    consent: Consent,
+    comeback: Option<Duration>,
+) -> Result<End, Fail> {
     let json = consent.form.json;
     let mut watch = None;
     if let (Ok(intent), false) = (&intent, consent.dry_run) {
@@ -200,8 +215,51 @@ async fn perform(hands: &Hands, intent: Result<Intent, Refusal>, consent: Consen
             Err(refusal) => return ended(&refusal_outcome(&refusal), None, json),
         }
     }
+    let spec = plan.intent.target().and_then(|target| hands.config().target(target));
+    let before = match (spec, comeback) {
+        (Some(spec), Some(patience)) => {
+            Comeback::before(spec, &plan, clock::now).await.map(|it| (it, patience))
+        }
+        _ => None,
+    };
     let outcome = under_way(hands, plan.clone(), watch).await;
-    ended(&outcome, Some(&plan), json)
+    match before.filter(|_| outcome.kind == OutcomeKind::Done) {
+        Some((before, patience)) => ended_and_watched(&outcome, &plan, json, before, patience).await,
+        None => ended(&outcome, Some(&plan), json),
+    }
+}
+
+/// Tells at once what came of it, then watches whether the application comes back.
+async fn ended_and_watched(
+    outcome: &Outcome,
+    plan: &Plan,
+    json: bool,
+    before: Comeback<'_>,
+    patience: Duration,
+) -> Result<End, Fail> {
+    let mut end = ended(outcome, Some(plan), json)?;
+    if !json {
+        print(&std::mem::take(&mut end.out)).ok();
+        say(&format!("looking for {} whether it comes back; ctrl-c ends that", span(patience.as_secs_f64())));
+    }
+    let back = tokio::select! {
+        back = before.watch(patience) => back,
+        _ = signal::ended() => None,
+    };
+    match back {
+        _ if json => {
+            let told = back.map(|(back, after)| {
+                json!({ "application_name": back.who.as_str(), "client": back.client.as_str(),
+                        "pid": back.key.pid, "started": back.key.started,
+                        "waiters": back.waiters, "after_s": after, "says": back.says(after) })
+            });
+            let mut out = self::told(outcome, Some(plan));
+            out["back"] = told.into();
+            End::json(&out, end.code)
+        }
+        Some((back, after)) => Ok(End::new(format!("! {}\n", back.says(after)), end.code)),
+        None => Ok(end),
+    }
 }
 
 /// Shows the plan and waits for a yes; a plan that has changed meanwhile is shown anew.

@@ -159,6 +159,9 @@ pub struct KillArgs {
     /// Cancel its statement; the session lives on
     #[arg(long)]
     pub cancel: bool,
+    /// Look for so long whether its application comes back and blocks again; 10s where you are asked first
+    #[arg(long, value_name = "D", value_parser = duration, conflicts_with_all = ["prepared", "cancel"])]
+    pub watch: Option<Duration>,
     /// Asking and printing.
     #[command(flatten)]
     pub consent: Consent,

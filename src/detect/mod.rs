@@ -13,6 +13,7 @@ mod cache_service;
 mod cache_waste;
 mod cause;
 mod cluster;
+mod comeback;
 mod connections;
 mod cpu;
 mod db_load;
@@ -43,6 +44,7 @@ mod vacuum;
 
 pub use assessment::{Assessment, View};
 pub use behind::Behind;
+pub use comeback::{Back, Ended};
 pub use judge::{Judge, Judgement, Transition};
 
 /// One rule: looks at what is known and says how each of its targets stands.

@@ -4,6 +4,7 @@
 pub mod behind;
 pub mod check;
 pub mod clock;
+pub mod comeback;
 mod console;
 pub mod doctor;
 mod effects;

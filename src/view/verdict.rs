@@ -9,7 +9,7 @@ use super::format;
 use super::ink::{Ink, cells, cut, wrap};
 use super::scene::Scene;
 use super::theme::Role;
-use crate::model::{Finding, Severity, TargetId, Verdict};
+use crate::model::{Culprit, Finding, Severity, TargetId, Verdict};
 use crate::store::TargetState;
 
 /// A deploy up to this long before is named beside a finding.
@@ -51,16 +51,25 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
     }
     let Some(first) = first else { return };
     let (symptoms, others) = chain(&judgement.findings, first);
+    let again = again(scene, first);
     if tall {
+        if let Some(again) = again.filter(|_| y + 1 < area.bottom()) {
+            let text = again.iter().find(|text| cells(text) <= width).unwrap_or(&again[1]);
+            ink.put(x, y, width, text, Role::Warning);
+            y += 1;
+        }
         let room = usize::from((area.bottom() - 1).saturating_sub(y));
         steps(ink, Rect { x, y, width, height: u16::try_from(room).unwrap_or(0) }, &symptoms, &others);
         key_line(ink, Rect { x, y: area.bottom() - 1, width, height: 1 }, remedy.as_ref());
     } else {
         let y = area.y + 2;
         let keyed = remedy.as_ref().map_or(0, |(key, says, _)| cells(key) + 1 + cells(says) + 2);
-        let room = width.saturating_sub(keyed.min(width * 3 / 4));
-        let key_room =
-            width - one_line(ink, Rect { x, y, width: room, height: 1 }, Some(first), &symptoms, &others);
+        let room = Rect { x, y, width: width.saturating_sub(keyed.min(width * 3 / 4)), height: 1 };
+        let used = match &again {
+            Some(again) => ink.put(x, y, room.width, &again[1], Role::Warning) - x,
+            None => one_line(ink, room, Some(first), &symptoms, &others),
+        };
+        let key_room = width - used;
         let width = keyed.saturating_sub(2).min(key_room.saturating_sub(2));
         key_line(ink, Rect { x: area.right() - 1 - width, y, width, height: 1 }, remedy.as_ref());
     }
@@ -132,6 +141,26 @@ fn since(scene: &Scene<'_>, finding: &Finding) -> [String; 3] {
         format!("{end} Since {clock}{deploy}{seen}"),
         format!("{end} For {age}{deploy}{seen}"),
     ]
+}
+
+/// That its session was ended from here before and it came back: in a sentence, and in short.
+fn again(scene: &Scene<'_>, first: &Finding) -> Option<[String; 2]> {
+    let back = scene.app.told.back.as_ref().filter(|back| back.it.target == first.target)?;
+    let Some(Culprit::Backend { application_name, user, .. }) = &first.culprit else { return None };
+    let who = if application_name.is_empty() { user } else { application_name };
+    if *who != back.it.who || scene.app.past.is_some() {
+        return None;
+    }
+    let after = format::seconds(back.seen_at.seconds_since(back.ended_at));
+    let clock = scene.clock(back.ended_at);
+    Some([
+        format!(
+            "{who} is back {after} after its session was ended at {clock}: ending it does not last, stop what \
+             starts it{}",
+            back.it.place()
+        ),
+        format!("back {after} after its end: stop what starts it"),
+    ])
 }
 
 /// What is worth knowing while nothing is found: who does not answer, and the last deploy.

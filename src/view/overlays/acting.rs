@@ -20,7 +20,9 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
     let advice =
         it.outcome.as_ref().and_then(|it| it.next.as_ref()).is_some_and(|next| next.intent.is_none());
     let beside = it.behind.as_ref().map_or(0, |behind| behind.lines().len() + usize::from(RUSH));
-    let height = 8 + u16::try_from(steps + beside).unwrap_or(0) + if advice { 3 } else { 0 };
+    let again = again(it, scene);
+    let more = if advice { 3 } else { 0 } + if again.is_some() { 3 } else { 0 };
+    let height = 8 + u16::try_from(steps + beside).unwrap_or(0) + more;
     let height = height.min(area.height);
     let inside = frame(ink, area, width, height, it.plan.title.as_str());
     let ink = &mut ink.on(Role::Dialog);
@@ -70,6 +72,12 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
     if behind(ink, room, it) {
         y += room.height;
     }
+    if let Some(again) = &again {
+        for (at, line) in (y..row.y).zip(wrap(again, usize::from(inside.width), 3)) {
+            ink.put(inside.x, at, inside.width, &line, Role::Warning);
+            y = at + 1;
+        }
+    }
     let mut all = vec![("[ Close ]", "", Role::Button)];
     if let Some(next) = &outcome.next {
         match &next.intent {
@@ -85,6 +93,12 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
         }
     }
     keys(ink, row, &all);
+}
+
+/// That one of those whose sessions this act ended is back already.
+fn again(it: &Acting, scene: &Scene<'_>) -> Option<String> {
+    let back = scene.app.told.back.as_ref().filter(|back| back.ended_at == it.began)?;
+    Some(back.it.says(back.seen_at.seconds_since(back.ended_at)))
 }
 
 /// What stands behind a cleared cache, and a warning when that suffers; whether there was anything to say.
