@@ -44,6 +44,8 @@ async fn on(version: u32) {
         sample.backends.iter().any(|one| one.key.pid == waiting.pid && waits(one))
     })
     .await;
+    let age = backend(&sample, waiting.pid).wait_age.unwrap();
+    assert!(age < 3_600.0, "nobody has waited since 1970: {age}");
     let told = judged(&Ok(sample), 4);
     let found = finding(&told, Resource::PostgresLocks);
     let head = format!("web.9 (pid {}), its state hidden from us: 1 waits behind it", holder.pid);

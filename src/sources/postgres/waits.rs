@@ -29,12 +29,15 @@ impl Waits {
             if !backend.waits_for_lock() && backend.blocked_by.is_empty() {
                 continue;
             }
-            let statement = backend.query_start.unwrap_or(backend.key.started);
-            let known = self.since.get(&backend.key).copied().filter(|known| *known >= statement);
+            // Of a session that is hidden from us neither is told: it waits since it was first seen to.
+            let statement = backend.query_start.or((!backend.is_hidden()).then_some(backend.key.started));
+            let known = self.since.get(&backend.key).copied();
+            let known = known.filter(|known| statement.is_none_or(|statement| *known >= statement));
             let begun = known
                 .or_else(|| self.told.get(&backend.key.pid).copied())
-                .or_else(|| self.last_poll.map(|last| last.max(statement)))
-                .unwrap_or(statement);
+                .or_else(|| self.last_poll.map(|last| statement.map_or(last, |begun| last.max(begun))))
+                .or(statement)
+                .unwrap_or(sample.server_time);
             since.insert(backend.key, begun);
             backend.wait_age = Some(sample.server_time.seconds_since(begun).max(0.0));
         }

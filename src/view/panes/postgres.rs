@@ -92,8 +92,8 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
         matches!(backend.state, BackendState::IdleInTransaction | BackendState::IdleInTransactionAborted)
     });
     let usable = f64::from(sample.max_connections.saturating_sub(sample.reserved_connections));
-    let slots = sample.backends.iter().filter(|backend| backend.takes_slot());
-    let used = slots.count() as f64 + f64::from(sample.left_out);
+    let taken = sample.backends.iter().filter(|backend| backend.takes_slot());
+    let used = taken.count() as f64 + f64::from(sample.left_out);
     let full = (usable > 0.0).then(|| used / usable);
     let rates = target.database_rates();
     let oldest = sample.backends.iter().filter_map(|backend| backend.wait_age).reduce(f64::max);
