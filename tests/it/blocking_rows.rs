@@ -1,5 +1,4 @@
 //! Those who queue for one row: they all wait for its holder, and none of them is in another's way.
-#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails the test")]
 
 use warroom::actions::{Action as _, PostgresActions};
 use warroom::detect::blocking::Forest;
