@@ -142,7 +142,8 @@ async fn memory_full_of_gaps_is_told_and_an_empty_server_is_not() {
     let wasted = |it: &CacheSample| it.fragmentation_bytes.is_some_and(|bytes| bytes > 220 << 20);
     let sample = until(&mut source, "fragmentation", wasted).await;
     let told = lasting(&sample, "fragmentation").unwrap();
-    assert_eq!(told.severity, Severity::Warning);
+    // Worse where what made the gaps was slow as well, which is put down to them.
+    assert!(told.severity >= Severity::Warning, "{told:?}");
     assert!(told.says.contains("more from its machine than it uses"), "{}", told.says);
     // Which of the two helps depends on how far its allocator is with giving back.
     let remedy = |sample: &CacheSample| lasting(sample, "fragmentation").unwrap().remedy.unwrap().says;
