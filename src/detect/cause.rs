@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Finding, Resource, Severity, Timestamp};
+use crate::model::{Finding, Resource, Severity, TargetId, Timestamp};
 
 /// A cause may become visible this much later than its symptom and still be the cause, for each
 /// step it stands ahead of it in [`rank`].
@@ -12,6 +12,9 @@ const STEP: Duration = Duration::from_secs(3);
 
 /// Trouble that began longer than this before another's is not taken for its cause: it was lived with.
 const LIVED_WITH: Duration = Duration::from_secs(900);
+
+/// Whether two targets or rows are known to be on one machine.
+pub(super) type Together<'a> = &'a dyn Fn(&TargetId, &TargetId) -> bool;
 
 /// The rule that judges app servers.
 const WORKERS: &str = "workers_busy";
@@ -50,9 +53,10 @@ const fn rank(resource: Resource) -> u32 {
 }
 
 /// Whether trouble with `cause` can show as `symptom` at all.
-fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
+fn can_cause(cause: &Finding, symptom: &Finding, together: Together<'_>) -> bool {
     use Resource as R;
     let same_target = cause.target.same_target(&symptom.target);
+    let one_machine = || together(&cause.target, &symptom.target);
     match (cause.resource, symptom.resource) {
         // A server that does not answer makes everything that needs it wait or fail.
         (R::TargetAnswer, R::RequestQueue | R::ProxyBackends | R::QueueBacklog | R::EndpointLatency) => true,
@@ -65,7 +69,8 @@ fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
             | R::PostgresConnections,
             R::PostgresConnections,
         ) if symptom.rule == "pool_wait" => !same_target,
-        (R::TargetAnswer, _) => same_target,
+        // Of a fleet the silence of one machine says nothing of another.
+        (R::TargetAnswer, _) => same_target && (cause.target.row_name().is_none() || one_machine()),
         (
             R::PostgresLocks | R::PostgresSlowQueries,
             R::PostgresConnections | R::PostgresLoad | R::PostgresReplication,
@@ -76,13 +81,12 @@ fn can_cause(cause: &Finding, symptom: &Finding) -> bool {
             R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
         ) => true,
         (R::PostgresLoad, R::PostgresConnections) => same_target,
-        (R::PostgresSlowQueries | R::PostgresLoad, R::HostCpu | R::HostDisk) => true,
-        (R::HostMemory, R::HostDisk | R::HostCpu) => same_target,
-        (R::HostMemory | R::HostDisk, R::PostgresSlowQueries) => true,
-        (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresLoad) => true,
-        (R::HostMemory | R::HostDisk | R::HostCpu, R::CacheLatency) => true,
+        (R::PostgresSlowQueries | R::PostgresLoad, R::HostCpu | R::HostDisk) => one_machine(),
+        (R::HostMemory, R::HostDisk | R::HostCpu) => one_machine(),
+        (R::HostMemory | R::HostDisk, R::PostgresSlowQueries) => one_machine(),
+        (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresLoad | R::CacheLatency) => one_machine(),
         // A snapshot fails on a full disk, or for want of memory to fork.
-        (R::HostMemory | R::HostDisk, R::CacheService) => true,
+        (R::HostMemory | R::HostDisk, R::CacheService) => one_machine(),
         (
             R::HostMemory | R::HostDisk | R::HostNetwork,
             R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
@@ -146,7 +150,7 @@ pub(super) struct Causes {
 impl Causes {
     /// Sets `caused_by` and puts the findings in order: worst incident first, of equal ones those that
     /// harm, in each the cause before its symptoms. A cause is as bad as the worst of its symptoms.
-    pub(super) fn tie(&mut self, findings: &mut Vec<Finding>, now: Timestamp) {
+    pub(super) fn tie(&mut self, findings: &mut Vec<Finding>, now: Timestamp, together: Together<'_>) {
         let there = onsets(findings);
         for blame in self.blamed.values_mut().filter(|blame| !there.contains_key(&blame.cause)) {
             blame.over.get_or_insert(now);
@@ -159,7 +163,7 @@ impl Causes {
             }
             _ => true,
         };
-        tie(findings, may);
+        tie(findings, together, may);
         let there = onsets(findings);
         let mut blamed = BTreeMap::new();
         for finding in findings.iter() {
@@ -188,7 +192,7 @@ fn key(finding: &Finding) -> String {
     format!("{} {}", finding.rule, finding.reference())
 }
 
-fn tie(findings: &mut Vec<Finding>, may: impl Fn(&Finding, &Finding) -> bool) {
+fn tie(findings: &mut Vec<Finding>, together: Together<'_>, may: impl Fn(&Finding, &Finding) -> bool) {
     let onset = |finding: &Finding| {
         let later = u32::saturating_sub(20, depth(finding));
         finding.since.minus(STEP * later)
@@ -210,7 +214,10 @@ fn tie(findings: &mut Vec<Finding>, may: impl Fn(&Finding, &Finding) -> bool) {
         parent[at] = (0..at)
             .filter(|before| {
                 let (cause, symptom) = (&findings[*before], &findings[at]);
-                is_claim(cause) && in_time(cause, symptom) && can_cause(cause, symptom) && may(cause, symptom)
+                is_claim(cause)
+                    && in_time(cause, symptom)
+                    && can_cause(cause, symptom, together)
+                    && may(cause, symptom)
             })
             .max_by_key(|before| {
                 let cause = &findings[*before];
@@ -248,7 +255,6 @@ fn tie(findings: &mut Vec<Finding>, may: impl Fn(&Finding, &Finding) -> bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{TargetId, Timestamp};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_micros(1_000_000_000 + second * 1_000_000)
@@ -276,7 +282,7 @@ mod tests {
             finding(Resource::PostgresLocks, "primary", Severity::Warning, 5),
             finding(Resource::HostDisk, "db9", Severity::Warning, -9000),
         ];
-        Causes::default().tie(&mut all, at(0));
+        Causes::default().tie(&mut all, at(0), &|_, _| true);
         let told: Vec<_> = all.iter().map(|f| (f.resource, f.severity, f.caused_by.as_deref())).collect();
         assert_eq!(told[0], (Resource::PostgresLocks, Severity::Critical, None));
         assert_eq!(
@@ -296,7 +302,7 @@ mod tests {
             finding(Resource::HostDisk, "db9", Severity::Warning, -600_000),
             finding(Resource::RequestQueue, "edge/app", Severity::Critical, 0),
         ];
-        Causes::default().tie(&mut all, at(0));
+        Causes::default().tie(&mut all, at(0), &|_, _| true);
         assert_eq!(all[0].resource, Resource::RequestQueue);
         assert_eq!(all[0].caused_by, None);
     }
@@ -307,11 +313,11 @@ mod tests {
             finding(Resource::HostCpu, "bastion", Severity::Critical, 8),
             finding(Resource::RequestQueue, "edge/app", Severity::Critical, 0),
         ];
-        Causes::default().tie(&mut all, at(9));
+        Causes::default().tie(&mut all, at(9), &|_, _| true);
         assert_eq!(all[0].resource, Resource::RequestQueue);
         assert!(all.iter().all(|finding| finding.caused_by.is_none()), "{all:#?}");
         all[1].since = at(-2);
-        Causes::default().tie(&mut all, at(9));
+        Causes::default().tie(&mut all, at(9), &|_, _| true);
         assert_eq!(all[0].resource, Resource::HostCpu);
         assert_eq!(all[1].caused_by.as_deref(), Some("host.cpu@bastion"));
     }
@@ -325,7 +331,7 @@ mod tests {
         let lock = finding(Resource::PostgresLocks, "primary", Severity::Critical, 3);
         let mut judge = |second: i64, all: &[&Finding]| {
             let mut all: Vec<_> = all.iter().map(|finding| (*finding).clone()).collect();
-            causes.tie(&mut all, at(second));
+            causes.tie(&mut all, at(second), &|_, _| true);
             let told = |finding: &Finding| (finding.resource, finding.caused_by.clone());
             all.iter().map(told).collect::<Vec<_>>()
         };
@@ -349,12 +355,12 @@ mod tests {
         let mut causes = Causes::default();
         let queue = finding(Resource::RequestQueue, "edge/app", Severity::Critical, 4);
         let full = finding(Resource::PostgresConnections, "primary", Severity::Critical, 6);
-        causes.tie(&mut vec![queue.clone(), full], at(10));
-        causes.tie(&mut vec![queue.clone()], at(20));
+        causes.tie(&mut vec![queue.clone(), full], at(10), &|_, _| true);
+        causes.tie(&mut vec![queue.clone()], at(20), &|_, _| true);
         // It began before the first was known to be over.
         let gone = finding(Resource::TargetAnswer, "cache", Severity::Critical, 18);
         let mut all = vec![queue, gone];
-        causes.tie(&mut all, at(21));
+        causes.tie(&mut all, at(21), &|_, _| true);
         assert_eq!(all[0].resource, Resource::TargetAnswer);
         assert_eq!(all[1].caused_by.as_deref(), Some("target.answer@cache"));
     }
@@ -365,7 +371,7 @@ mod tests {
             finding(Resource::HostCpu, "bastion", Severity::Critical, 0),
             finding(Resource::ProxyBackends, "edge/app", Severity::Critical, 5),
         ];
-        Causes::default().tie(&mut all, at(6));
+        Causes::default().tie(&mut all, at(6), &|_, _| true);
         assert_eq!((all[0].resource, all[0].caused_by.as_deref()), (Resource::ProxyBackends, None));
     }
 
@@ -376,7 +382,7 @@ mod tests {
             finding(Resource::TargetAnswer, "cache", Severity::Critical, 0),
             finding(Resource::RequestQueue, "edge/app", Severity::Critical, 2),
         ];
-        Causes::default().tie(&mut all, at(6));
+        Causes::default().tie(&mut all, at(6), &|_, _| true);
         assert_eq!(all[0].resource, Resource::TargetAnswer);
         assert_eq!(all[1].caused_by.as_deref(), Some("target.answer@cache"));
     }
@@ -387,7 +393,7 @@ mod tests {
             finding(Resource::CacheMemory, "cache", Severity::Critical, 0),
             finding(Resource::QueueBacklog, "jobs/mail", Severity::Critical, 5),
         ];
-        Causes::default().tie(&mut all, at(6));
+        Causes::default().tie(&mut all, at(6), &|_, _| true);
         assert!(all.iter().all(|finding| finding.caused_by.is_none()), "{all:#?}");
     }
 }

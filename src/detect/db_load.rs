@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::slow_queries::{RIGHTS, hidden};
-use super::{Assessment, View};
+use super::{Assessment, View, machine};
 use crate::model::words::many;
 use crate::model::{Backend, BackendState, DatabaseSample, Remedy, Resource, Severity};
 use crate::store::Target;
@@ -53,41 +53,11 @@ fn works(backend: &Backend) -> bool {
         && !matches!(class, "Lock" | "Client" | "Timeout" | "Extension" | "Activity")
 }
 
-/// The cores of the machine a database runs on, where that machine is polled too: the same address,
-/// or this machine for a loopback address or a socket.
+/// The cores of the machine a database runs on, where that machine is polled too.
 fn cores(view: &View<'_>, database: &Target) -> Option<u32> {
-    let place = place(&database.info.endpoint);
-    let local = place.is_empty() || place == "localhost" || place == "::1" || place.starts_with("127.");
     view.store
         .hosts(view.now)
-        .find(|(host, _)| match host.info.kind.as_str() {
-            "host" => local,
-            _ => !local && self::place(&host.info.endpoint) == place,
-        })
+        .find(|(host, _)| machine::on_one(host, database))
         .map(|(_, sample)| sample.cores)
         .filter(|cores| *cores > 0)
-}
-
-/// The host part of `scheme://host:port/path`; empty for a socket or where none is given.
-fn place(endpoint: &str) -> &str {
-    let Some((_, rest)) = endpoint.split_once("://") else { return "" };
-    let authority = rest.split(['/', '?']).next().unwrap_or("");
-    match authority.strip_prefix('[').and_then(|six| six.split_once(']')) {
-        Some((six, _)) => six,
-        None => authority.split(':').next().unwrap_or(""),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::place;
-
-    #[test]
-    fn the_machine_is_read_from_the_endpoint() {
-        assert_eq!(place("postgres://10.0.0.5:5432/app"), "10.0.0.5");
-        assert_eq!(place("http://10.0.0.5:9100/metrics"), "10.0.0.5");
-        assert_eq!(place("postgres://[::1]:5432/app"), "::1");
-        assert_eq!(place("postgres:///app"), "");
-        assert_eq!(place("postgres"), "");
-    }
 }

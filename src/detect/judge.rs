@@ -1,5 +1,6 @@
 //! From assessments to the verdict.
 
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,23 @@ impl Judgement {
         let order =
             |state: &ResourceState| state.resource.cmp(&resource).then_with(|| state.target.cmp(target));
         self.resources.binary_search_by(order).ok().and_then(|at| self.resources.get(at))
+    }
+
+    /// Puts incidents whose cause is `known` behind others that are as bad: what is being dealt with does
+    /// not hide what came after it.
+    pub fn set_aside(&mut self, known: impl Fn(&Finding) -> bool) {
+        let mut incidents: Vec<Vec<Finding>> = Vec::new();
+        for finding in std::mem::take(&mut self.findings) {
+            match incidents.last_mut().filter(|_| finding.caused_by.is_some()) {
+                Some(incident) => incident.push(finding),
+                None => incidents.push(vec![finding]),
+            }
+        }
+        incidents.sort_by_key(|all| all.first().map(|first| (Reverse(first.severity), known(first))));
+        self.findings = incidents.concat();
+        if !self.findings.is_empty() {
+            self.verdict = verdict(&self.findings, true);
+        }
     }
 
     /// The worst severity of a resource anywhere.
@@ -129,7 +147,7 @@ impl Judge {
             }
         }
         self.steady.forget(now);
-        self.causes.tie(&mut findings, now);
+        self.causes.tie(&mut findings, now, &|a, b| super::machine::together(store, a, b));
         for finding in &mut findings {
             super::advice::advise(finding, store);
         }

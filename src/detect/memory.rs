@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{Assessment, View};
-use crate::model::words::bytes;
+use crate::model::words::{self, bytes};
 use crate::model::{HostSample, Resource, Severity};
 use crate::store::{HostRates, Rates, Target};
 
@@ -57,6 +57,16 @@ fn judge(view: &View<'_>, target: &Target, sample: &HostSample) -> Assessment {
         .says(says)
 }
 
+/// `8 000`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate is small and no less than 0"
+)]
+fn number(rate: f64) -> String {
+    words::count(rate.max(0.0).round() as u64)
+}
+
 /// The signs of real shortage over the last ten seconds, mildest first, and how bad the worst is.
 fn signs(rates: &HostRates) -> (Severity, Vec<String>) {
     let mut out = Vec::new();
@@ -74,7 +84,7 @@ fn signs(rates: &HostRates) -> (Severity, Vec<String>) {
     if let Some(refaults) = rates.refaults.filter(|it| *it >= REFAULTS && pressure.memory_some >= 0.01) {
         add(
             Severity::Warning,
-            format!("{refaults:.0} file pages/s are read again right after they were dropped"),
+            format!("{} file pages/s are read again right after they were dropped", number(refaults)),
         );
     }
     if let Some(severity) = graded(pressure.memory_full, STALL_WARNING, STALL_CRITICAL) {
@@ -86,7 +96,7 @@ fn signs(rates: &HostRates) -> (Severity, Vec<String>) {
     let swapped = rates.swap_in.unwrap_or(0.0) + rates.swap_out.unwrap_or(0.0);
     if let Some(severity) = graded(swapped, SWAP_WARNING, SWAP_CRITICAL) {
         let (inn, out) = (rates.swap_in.unwrap_or(0.0), rates.swap_out.unwrap_or(0.0));
-        add(severity, format!("swapping, {inn:.0} pages/s in and {out:.0} out"));
+        add(severity, format!("swapping, {} pages/s in and {} out", number(inn), number(out)));
     }
     if let Some(kills) = rates.oom_kills.filter(|kills| *kills > 0) {
         let what = if kills == 1 { "a process was".into() } else { format!("{kills} processes were") };

@@ -21,6 +21,7 @@ mod disk;
 mod drain;
 mod judge;
 mod logins;
+mod machine;
 mod memory;
 mod network;
 mod pool_door;

@@ -84,7 +84,11 @@ fn pool_wait(view: &View<'_>, target: &Target, sample: &PoolerSample, pool: &Poo
     let pace = pace.map_or_else(String::new, |(each, queries)| {
         format!(" ({queries:.0} statements/s of {} each)", span(each))
     });
-    let full = format!("{wait}: all {} are taken{pace}", pool.servers_active);
+    let taken = match pool.servers_active {
+        1 => "the only one is taken".to_owned(),
+        all => format!("all {all} are taken"),
+    };
+    let full = format!("{wait}: {taken}{pace}");
     let Some((database, held)) = holders(view, sample, pool) else {
         return it.says(full).remedy(Remedy::advice(format!(
             "see what holds them, then raise pool_size of {}",

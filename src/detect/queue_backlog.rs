@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Assessment, View};
-use crate::model::words::span;
+use crate::model::words::{self, span};
 use crate::model::{
     Culprit, Intent, PauseReach, Queue, QueueAge, QueueChange, Remedy, Resource, Severity, TargetId,
     pause_reach,
@@ -148,5 +148,5 @@ fn silent(queue: &Queue) -> String {
 }
 
 pub(super) fn jobs(count: u64) -> String {
-    if count == 1 { "1 job is".into() } else { format!("{count} jobs are") }
+    if count == 1 { "1 job is".into() } else { format!("{} jobs are", words::count(count)) }
 }

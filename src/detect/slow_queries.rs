@@ -74,7 +74,7 @@ fn runs(backend: &Backend) -> bool {
 
 /// The head of a statement, for a sentence.
 fn short(backend: &Backend) -> String {
-    let query = backend.query.as_str();
+    let query = backend.query.as_str().trim_end_matches([';', ' ']);
     match query.char_indices().nth(40) {
         Some((cut, _)) => format!("{}…", query[..cut].trim_end()),
         None => query.to_owned(),

@@ -250,7 +250,7 @@ fn tasks_that_stall_for_memory_are_pressure_and_refaults_only_while_some_stall()
     assert!(says.starts_with("everything waits for memory 12 % of the time; "), "{says}");
     let (severity, says) = with(0, 30_000, 5_000);
     assert_eq!(severity, Severity::Warning);
-    assert!(says.starts_with("5000 file pages/s are read again right after they were dropped; "), "{says}");
+    assert!(says.starts_with("5 000 file pages/s are read again right after they were dropped; "), "{says}");
 }
 
 #[test]
