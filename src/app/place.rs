@@ -62,7 +62,7 @@ impl Pane {
         }
     }
 
-    /// The tables it opens to, first the one `Enter` shows.
+    /// The tables it opens to, first the one `Enter` shows while nothing is wrong in another.
     pub const fn tabs(self) -> &'static [Tab] {
         match self {
             Self::Requests => &[Tab::Backends, Tab::AppServers, Tab::AcceptQueues],

@@ -59,6 +59,8 @@ pub enum Cell {
     Number(f64),
     /// Seconds.
     Seconds(f64),
+    /// Seconds that it is at least.
+    AtLeast(f64),
     /// Milliseconds.
     Millis(f64),
     /// 0 to 1.
@@ -90,6 +92,7 @@ impl Cell {
             Self::Count(n) => Some(*n as f64),
             Self::Number(x)
             | Self::Seconds(x)
+            | Self::AtLeast(x)
             | Self::Millis(x)
             | Self::Share(x)
             | Self::Bytes(x)

@@ -69,6 +69,11 @@ impl<'a> Ink<'a> {
         from
     }
 
+    /// As [`Self::put`] for what things are called: names of a kind differ at their ends, so those stay.
+    pub fn put_name(&mut self, x: u16, y: u16, width: u16, name: &str, role: Role) -> u16 {
+        self.put(x, y, width, &cut_name(name, usize::from(width)), role)
+    }
+
     /// Draws one character over and over.
     pub fn repeat(&mut self, x: u16, y: u16, width: u16, symbol: &str, role: Role) {
         let style = self.style(role);
@@ -156,6 +161,41 @@ pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
+/// A name in at most `width` cells: without the domain of a machine's name, else without its middle.
+#[must_use]
+pub fn cut_name(name: &str, width: usize) -> Cow<'_, str> {
+    /// Below this many cells no end would be worth its beginning.
+    const LEAST: usize = 8;
+    if name.width() <= width || width < LEAST {
+        return cut(name, width);
+    }
+    if let Some(machine) = machine(name).filter(|machine| machine.width() < width) {
+        return Cow::Owned(format!("{machine}…"));
+    }
+    let tail = (width - 1) / 2;
+    let (mut used, mut from) = (0, name.len());
+    for (at, symbol) in name.grapheme_indices(true).rev() {
+        used += symbol.width();
+        if used > tail {
+            break;
+        }
+        from = at;
+    }
+    let head = cut(name, width - name[from..].width());
+    Cow::Owned(format!("{head}{}", &name[from..]))
+}
+
+/// `fleet/web1` of `fleet/web1.internal.example.com`; of an address nothing.
+fn machine(name: &str) -> Option<&str> {
+    let domain = name.split('/').next_back().unwrap_or(name);
+    let label = |label: &str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        label.contains(|c: char| c.is_ascii_lowercase()) && label.chars().all(plain)
+    };
+    let legal = domain.split('.').count() > 2 && domain.split('.').all(label);
+    legal.then(|| name.len() - domain.len() + domain.find('.').unwrap_or(0)).map(|end| &name[..end])
+}
+
 /// Breaks a text between words into at most `lines` lines; the last is cut with `…` where more remains.
 #[must_use]
 pub fn wrap(text: &str, width: usize, lines: usize) -> Vec<String> {
@@ -211,6 +251,24 @@ mod tests {
         );
         assert_eq!(wrap("38 wait behind web.3 since 14:01", 14, 2), ["38 wait behind", "web.3 since 1…"]);
         assert_eq!(wrap("abcdefghij", 4, 3), ["abcd", "efgh", "ij"]);
+    }
+
+    #[test]
+    fn a_name_keeps_the_end_that_tells_it_from_others() {
+        assert_eq!(cut_name("web-frontend-eu-west-11", 23), "web-frontend-eu-west-11");
+        assert_eq!(cut_name("web-frontend-eu-west-11", 14), "web-fro…est-11");
+        assert_eq!(cut_name("fleet/rack-0-web-44.internal.example.com", 24), "fleet/rack-0-web-44…");
+        assert_eq!(cut_name("fleet/10.20.30.40:9100", 16), "fleet/10…40:9100");
+        assert_eq!(cut_name("App.Jobs.SendMailToAll", 14), "App.Job…lToAll");
+        assert_eq!(cut_name("邮件队列的一个很长的名字", 12), "邮件队…名字");
+        assert_eq!(cut_name("abcdefghij", 5), "abcd…");
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_name_takes_no_more_than_its_width(name in "\\PC{0,40}", width in 0usize..30) {
+            prop_assert!(cut_name(&name, width).width() <= width);
+        }
     }
 
     #[test]

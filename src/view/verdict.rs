@@ -232,8 +232,11 @@ impl Step<'_> {
             let told = format!("{what} on {}{more}", names.join(", "));
             (cells(&told) <= room).then_some(told)
         });
-        // Of one alone it is worth knowing what it is, on whomever.
-        named.or_else(|| (self.all.len() == 1 && cells(&what) <= room).then_some(what))
+        // Else it is worth knowing what it is, on whomever.
+        named.or_else(|| {
+            let told = if self.all.len() == 1 { what } else { format!("{what} ×{}", self.all.len()) };
+            (cells(&told) <= room).then_some(told)
+        })
     }
 }
 
@@ -254,27 +257,35 @@ fn together<'a>(symptoms: &[&'a Finding], others: &[&'a Finding]) -> Vec<Step<'a
     out
 }
 
-/// Every step on its own line, as many as there is room for.
-fn steps(ink: &mut Ink<'_>, area: Rect, symptoms: &[&Finding], others: &[&Finding]) {
-    let all: Vec<(&str, &Finding)> =
-        symptoms.iter().map(|f| ("→", *f)).chain(others.iter().map(|f| ("also", *f))).collect();
+/// Every step on its own line; where there is no room for all, like with like, as many as there is room for.
+fn steps<'a>(ink: &mut Ink<'_>, area: Rect, symptoms: &[&'a Finding], others: &[&'a Finding]) {
     let room = usize::from(area.height);
+    let each = symptoms.iter().map(|it| ("→", *it)).chain(others.iter().map(|it| ("also", *it)));
+    let mut all: Vec<Step<'a>> =
+        each.map(|(lead, it)| Step { lead, all: vec![it], severity: it.severity }).collect();
+    if all.len() > room {
+        all = together(symptoms, others);
+    }
     let shown = if all.len() > room { room.saturating_sub(1) } else { all.len() };
-    let mut y = area.y;
-    for (lead, finding) in &all[..shown] {
-        let x = ink.put(area.x, y, 5, lead, Role::Muted) + 1;
-        let x = ink.put(x, y, 3, &format!("{:<2}", finding.severity.glyph()), Role::of(finding.severity)) + 1;
-        let x = ink.put(x, y, area.width / 2, &short(finding), Role::of(finding.severity));
+    for (y, step) in (area.y..area.bottom()).zip(&all[..shown]) {
+        let role = Role::of(step.severity);
+        let x = ink.put(area.x, y, 5, step.lead, Role::Muted) + 1;
+        let x = ink.put(x, y, 3, &format!("{:<2}", step.severity.glyph()), role) + 1;
         let room = area.right().saturating_sub(x);
-        ink.put(x, y, room, &format!(": {}", finding.says), Role::Text);
-        y += 1;
+        if let [finding] = &step.all[..] {
+            let x = ink.put(x, y, area.width / 2, &short(finding), role);
+            ink.put(x, y, area.right().saturating_sub(x), &format!(": {}", finding.says), Role::Text);
+        } else {
+            ink.put(x, y, room, &step.told(None, room).unwrap_or_default(), role);
+        }
     }
     if all.len() > shown && room > 0 {
-        let left: Vec<&Finding> = all[shown..].iter().map(|(_, finding)| *finding).collect();
+        let left = &all[shown..];
+        let count: usize = left.iter().map(|step| step.all.len()).sum();
         let room = area.width.saturating_sub(30);
-        let named = together(&[], &left).iter().find_map(|step| step.told(None, room)).unwrap_or_default();
-        let says = format!("and {} more (7 lists them): {named}", left.len());
-        ink.put(area.x, y, area.width, &says, Role::Muted);
+        let named = left.iter().find_map(|step| step.told(None, room)).unwrap_or_default();
+        let says = format!("and {count} more (7 lists them): {named}");
+        ink.put(area.x, area.bottom() - 1, area.width, &says, Role::Muted);
     }
 }
 

@@ -59,7 +59,13 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, tab: Tab, scene: &
 fn tabs(ink: &mut Ink<'_>, area: Rect, pane: Pane, shown: Tab, scene: &Scene<'_>) {
     ink.repeat(area.x, area.y, area.width, "━", Role::BorderFocus);
     let mut x = ink.put(area.x + 1, area.y, 24, &format!(" {} ", pane.title()), Role::BorderFocus) + 1;
-    for tab in pane.tabs() {
+    // The shown one is never among those that there is no room for.
+    let width = |tab: &Tab| cells(tab.title()) + 3;
+    let tabs = pane.tabs();
+    let at = tabs.iter().position(|tab| *tab == shown).unwrap_or(0);
+    let fits = |from: &usize| x + tabs[*from..=at].iter().map(width).sum::<u16>() + 1 < area.right();
+    let from = (0..=at).find(fits).unwrap_or(at);
+    for tab in &tabs[from..] {
         let (text, role) = if *tab == shown {
             (format!("[{}]", tab.title()), Role::Selected)
         } else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, col, row, several, severity, shared};
+use super::draft::{Draft, col, row, severity};
 use crate::app::{App, Cell, Column, RowKey};
 use crate::model::words::{many, span};
 use crate::model::{Backend, BackendState, DatabaseSample, Resource, Sample, Severity};
@@ -24,8 +24,6 @@ const COLUMNS: &[Column; 11] = &[
     col("FROM", 15, false, 3),
     col("ON", 0, false, 4),
 ];
-
-const SHARED: &[Column; 11] = &shared(COLUMNS);
 
 #[derive(Default)]
 struct Held<'a> {
@@ -90,9 +88,6 @@ pub(super) fn connections(app: &App) -> Draft {
                 ],
             ));
         }
-    }
-    if several(&draft) {
-        draft.columns = SHARED;
     }
     draft.summary = said.join("   ");
     draft

@@ -47,12 +47,19 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
     if let RowKey::Target(id) | RowKey::Backend(id, _) | RowKey::Named(id, _) = key
         && let Some(target) = target(id)
     {
+        if target.fresh(now).is_none() {
+            let why = why_silent(target, now);
+            lines.retain(|(_, cell)| *cell != Cell::None && *cell != Cell::text(&why));
+            // Of one without any values nothing is known but that; else the reason stands before old ones.
+            let (label, says) = match lines.len() {
+                0 | 1 => ("no answer", why),
+                _ => ("beware", format!("what stands here is old: {why}")),
+            };
+            lines.insert(lines.len().min(1), (label.to_owned(), Cell::text(&says)));
+        }
         let mut add = |label: &str, text: &str| lines.push((label.to_owned(), Cell::text(text)));
         add("target", &format!("{} ({}) at {}", target.info.id, target.info.kind, target.info.endpoint));
         add("answer", &polled(target, now));
-        if target.fresh(now).is_none() {
-            add("beware", &format!("what stands here is old: {}", why_silent(target, now)));
-        }
         for missing in missing(target) {
             add("missing", &format!("{}: {}", missing.what, missing.why));
         }

@@ -28,19 +28,6 @@ pub(super) const fn col(title: &'static str, width: u16, right: bool, priority: 
     Column { title, width, right, priority }
 }
 
-/// The same columns where the rows of several servers stand together: on which one a row is then goes late.
-pub(super) const fn shared<const N: usize>(of: &[Column; N]) -> [Column; N] {
-    let mut columns = *of;
-    let mut at = 0;
-    while at < N {
-        if matches!(columns[at].title.as_bytes(), b"ON") {
-            columns[at].priority = 1;
-        }
-        at += 1;
-    }
-    columns
-}
-
 /// Whether the rows are of more than one server.
 pub(super) fn several(draft: &Draft) -> bool {
     let Some(at) = draft.columns.iter().position(|column| column.title == "ON") else { return false };
@@ -93,7 +80,7 @@ pub(super) fn why_silent(target: &Target, now: Timestamp) -> String {
         (_, TargetState::Waiting) => "its first answer is awaited".into(),
         (Some(error), _) => {
             let from = target.failing_since.unwrap_or(error.at);
-            format!("for {}: {}", since(from), error.it)
+            format!("{} (for {})", error.it, since(from))
         }
         (None, TargetState::Stale) => {
             let heard = target.heard.map_or_else(|| "ever".into(), since);
@@ -105,9 +92,10 @@ pub(super) fn why_silent(target: &Target, now: Timestamp) -> String {
 
 /// Age of the answer and how long it took: `polled 0.4 s ago, took 1.1 ms`.
 pub(super) fn polled(target: &Target, now: Timestamp) -> String {
-    let age = target
-        .age(now)
-        .map_or_else(|| "not yet polled".into(), |age| format!("polled {} ago", span(age.as_secs_f64())));
+    let Some(age) = target.age(now) else {
+        return if target.heard.is_some() { "never answered yet" } else { "not yet polled" }.into();
+    };
+    let age = format!("polled {} ago", span(age.as_secs_f64()));
     format!("{age}, took {:.1} ms", target.took.0)
 }
 
@@ -183,6 +171,11 @@ pub fn table(app: &App, tab: Tab) -> Table {
     if !draft.ordered {
         draft.rows.sort_by_key(|row| Reverse(row.severity));
     }
+    let mut columns = draft.columns.to_vec();
+    if several(&draft) {
+        // A session, a mount point or a port says nothing without whose it is.
+        columns.iter_mut().filter(|it| it.title == "ON").for_each(|it| it.priority = it.priority.min(1));
+    }
     let view = &app.viewpoint;
     let all = draft.rows.len();
     if !view.filter.is_empty() {
@@ -206,7 +199,7 @@ pub fn table(app: &App, tab: Tab) -> Table {
             format!("{summary}{gap}{}{also}", many(view.marked.len() as u64, "row marked", "rows marked"));
     }
     Table {
-        columns: draft.columns.to_vec(),
+        columns,
         hidden: all - draft.rows.len(),
         rows: draft.rows,
         empty: draft.empty.to_owned(),
@@ -280,6 +273,7 @@ pub fn words_of(cell: &Cell) -> String {
         Cell::Count(number) => count(*number),
         Cell::Number(number) => format!("{number:.2}"),
         Cell::Seconds(seconds) => span(*seconds),
+        Cell::AtLeast(seconds) => format!("over {}", span(*seconds)),
         Cell::Millis(ms) if *ms < 10.0 => format!("{ms:.1} ms"),
         Cell::Millis(ms) => span(ms / 1e3),
         Cell::Share(share) => format!("{:.1} %", share * 100.0),

@@ -49,9 +49,8 @@ fn cells(id: &str, queue: &Queue, rates: Option<&QueueRates>) -> Vec<Cell> {
     let count = |n: Option<u32>| Cell::maybe(n, |n| Cell::Count(n.into()));
     let mut notes = Vec::new();
     match &queue.oldest {
-        QueueAge::AtLeast(_) => notes.push("age at least".to_owned()),
         QueueAge::Unknown(why) => notes.push(format!("age: {why}")),
-        QueueAge::Empty | QueueAge::Exact(_) => {}
+        QueueAge::Empty | QueueAge::Exact(_) | QueueAge::AtLeast(_) => {}
     }
     if queue.paused == Some(true) {
         notes.push("held back by an operator".into());
@@ -65,7 +64,10 @@ fn cells(id: &str, queue: &Queue, rates: Option<&QueueRates>) -> Vec<Cell> {
     vec![
         Cell::text(id),
         Cell::Count(queue.depth),
-        Cell::maybe(queue.oldest.seconds(), Cell::Seconds),
+        match queue.oldest {
+            QueueAge::AtLeast(age) => Cell::AtLeast(age),
+            _ => Cell::maybe(queue.oldest.seconds(), Cell::Seconds),
+        },
         Cell::maybe(rates.and_then(|rates| rates.arrival), Cell::Rate),
         Cell::maybe(rates.and_then(|rates| rates.service), Cell::Rate),
         // Also where there is no room for notes.

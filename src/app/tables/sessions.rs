@@ -1,6 +1,6 @@
 //! Every session of every database.
 
-use super::draft::{Draft, col, row, several, shared};
+use super::draft::{Draft, col, row};
 use super::statements::seen;
 use crate::app::{App, Cell, Column, RowKey};
 use crate::detect::blocking::Forest;
@@ -26,8 +26,6 @@ const COLUMNS: &[Column; 11] = &[
     col("ON", 10, false, 8),
     col("QUERY", 0, false, 1),
 ];
-
-const SHARED: &[Column; 11] = &shared(COLUMNS);
 
 /// `idle in tx 2m14s`: the state with its age where that matters.
 pub(super) fn state(backend: &Backend) -> String {
@@ -61,9 +59,6 @@ pub(super) fn sessions(app: &App) -> Draft {
             if sample.left_out > 0 { format!(", {} left out", sample.left_out) } else { String::new() };
         let count = many(sample.backends.len() as u64, "session", "sessions");
         said.push(format!("{}: {count}{left}", target.info.id));
-    }
-    if several(&draft) {
-        draft.columns = SHARED;
     }
     draft.summary = said.join("   ");
     draft

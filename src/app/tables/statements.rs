@@ -1,6 +1,6 @@
 //! What statements cost lately, dearest first: by the time they kept sessions busy.
 
-use super::draft::{Draft, col, row, several, shared};
+use super::draft::{Draft, col, row};
 use crate::app::{App, Cell, Column, RowKey};
 use crate::model::words::span;
 use crate::model::{SafeText, Severity, StatementCost, TargetId};
@@ -17,8 +17,6 @@ const COLUMNS: &[Column; 10] = &[
     col("ON", 10, false, 5),
     col("STATEMENT", 0, false, 0),
 ];
-
-const SHARED: &[Column; 10] = &shared(COLUMNS);
 
 /// What a row is called by: unique in its table.
 fn name(it: &StatementCost) -> String {
@@ -94,9 +92,6 @@ pub(super) fn statements(app: &App) -> Draft {
                 ],
             ));
         }
-    }
-    if several(&draft) {
-        draft.columns = SHARED;
     }
     draft.summary = said.join("   ");
     draft

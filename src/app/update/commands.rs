@@ -257,7 +257,15 @@ fn actions(app: &mut App) -> Done {
 }
 
 fn acknowledge(app: &mut App) -> Done {
-    let Some(first) = app.world.judgement.findings.first() else { return DONE };
+    let findings = &app.world.judgement.findings;
+    // Among the findings the selected one, anywhere else the verdict.
+    let selected = match moves::row(app).filter(|_| moves::tab(app) == Some(Tab::Findings)) {
+        Some(RowKey::Named(id, name)) => {
+            findings.iter().find(|it| it.target == id && format!("{} {}", it.rule, it.resource) == name)
+        }
+        _ => None,
+    };
+    let Some(first) = selected.or_else(|| findings.first()) else { return DONE };
     let (name, place) = (settle::name(first), first.reference());
     let known = &mut app.world.acknowledged;
     if let Some(at) = known.iter().position(|known| *known == name) {
@@ -265,11 +273,7 @@ fn acknowledge(app: &mut App) -> Done {
         tell::say(app, format!("{place} is no longer acknowledged"), Severity::Ok);
     } else {
         known.push(name);
-        tell::say(
-            app,
-            format!("{place} is acknowledged: it stays, and rings again when it grows worse"),
-            Severity::Ok,
-        );
+        tell::say(app, format!("acknowledged until it grows worse: {place}"), Severity::Ok);
     }
     DONE
 }

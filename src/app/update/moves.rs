@@ -2,6 +2,7 @@
 
 use super::{DONE, Done};
 use crate::app::{App, Command, Pane, Place, RowKey, Tab, selected_row, table};
+use crate::model::{Finding, Resource, Severity};
 
 /// The table on the screen, if one is.
 pub(super) fn tab(app: &App) -> Option<Tab> {
@@ -133,9 +134,25 @@ fn zoom_in(app: &mut App, pane: Pane) {
     {
         return;
     }
-    let first = pane.tabs()[0];
     app.viewpoint.scroll = 0;
-    app.viewpoint.stack = vec![Place::Zoom(pane, first)];
+    app.viewpoint.stack = vec![Place::Zoom(pane, pressing(app, pane))];
+}
+
+/// The table of a pane in which its worst trouble is seen; its first one where there is none.
+fn pressing(app: &App, pane: Pane) -> Tab {
+    let here = |it: &&Finding| pane.resources().contains(&it.resource) && it.severity >= Severity::Warning;
+    let findings = app.shown().judgement.findings.iter().filter(here);
+    // Findings stand root cause first, so of equal ones the first counts.
+    let worst = findings.reduce(|worst, it| if it.severity > worst.severity { it } else { worst });
+    let tab = worst.and_then(|it| match it.resource {
+        Resource::PostgresSlowQueries | Resource::PostgresLoad => Some(Tab::Sessions),
+        Resource::PostgresConnections if it.target.row_name().is_some() => Some(Tab::Pools),
+        Resource::PostgresConnections => Some(Tab::Connections),
+        Resource::PostgresReplication | Resource::PostgresVacuum => Some(Tab::Upkeep),
+        Resource::HostDisk => Some(Tab::Filesystems),
+        _ => None,
+    });
+    tab.filter(|tab| pane.tabs().contains(tab)).unwrap_or(pane.tabs()[0])
 }
 
 /// Into what is selected.

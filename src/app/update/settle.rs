@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::many::{self, Happened};
 use super::{clock, comeback};
-use crate::app::{App, Effect, EventKind};
+use crate::app::{App, Effect, EventKind, World};
 use crate::detect::Transition;
 use crate::model::words::span;
 use crate::model::{Finding, Resource, Severity, Timestamp};
@@ -23,6 +23,10 @@ pub fn settle(app: &mut App, at: Timestamp) -> Vec<Effect> {
     world.store.prune(at);
     for transition in &transitions {
         changed(app, transition);
+    }
+    let World { judgement, acknowledged, .. } = &mut app.world;
+    if !acknowledged.is_empty() {
+        judgement.set_aside(|finding| acknowledged.contains(&name(finding)));
     }
     comeback::look(app);
     app.history.keep(at, &app.world.store, &app.world.judgement);
@@ -86,7 +90,13 @@ fn announce(app: &mut App) -> Vec<Effect> {
     let now = (first.severity, first.reference());
     let before = app.told.announced.as_ref();
     let news = before.is_none_or(|(severity, place)| now.0 > *severity || *place != now.1);
-    if !news || app.world.acknowledged.contains(&name(first)) {
+    let known = app.world.acknowledged.contains(&name(first));
+    // What was told before and is over rings again when it comes again.
+    if known && before.is_some_and(|(_, place)| *place != now.1) {
+        app.told.announced = None;
+        return Vec::new();
+    }
+    if !news || known {
         // A verdict that grew better is remembered so that growing worse is news again.
         if let Some((severity, _)) = app.told.announced.as_mut().filter(|(_, place)| *place == now.1) {
             *severity = now.0;

@@ -4,6 +4,7 @@ use super::Scene;
 use crate::model::{Severity, TargetId};
 use crate::store::{Metric, Target, TargetState};
 use crate::view::format;
+use crate::view::ink::cells;
 use crate::view::widgets::Scale;
 
 /// One column of a pane's lines.
@@ -113,11 +114,15 @@ impl Entry {
     pub(super) fn bad_note(mut self, text: Option<String>, severity: Severity) -> Self {
         self.severity = self.severity.max(severity);
         if let Some(text) = text {
-            let text = if severity > Severity::Ok { format!("{text} {}", severity.glyph()) } else { text };
             let at = self.notes.partition_point(|note| note.severity >= severity);
             self.notes.insert(at, Field { text, severity });
         }
         self
+    }
+
+    /// Why there are no values, in as many words as there is room for; empty where there are values.
+    pub(super) fn trouble_in(&self, room: u16) -> &str {
+        self.trouble.as_ref().map_or("", |[short, full]| if cells(full) <= room { full } else { short })
     }
 
     /// Adds a chart.

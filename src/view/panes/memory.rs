@@ -3,14 +3,18 @@
 use super::cpu::{hosts, machines};
 use super::crowd::Member;
 use super::{Entry, Scene, Shape, with};
-use crate::model::{HostSample, Memory, Resource, Sample};
+use crate::model::{HostSample, Memory, Resource, Sample, Severity};
 use crate::store::{HostRates, Metric, Target};
 use crate::view::format;
 use crate::view::widgets::Scale;
 
 /// Used, swap traffic, left, fullest disk.
 pub(super) const SHAPES: (u16, &[Shape]) =
-    (8, &[Shape::judged(5, 0), Shape::plain(12, 1), Shape::plain(11, 2), Shape::judged(10, 3)]);
+    (8, &[Shape::judged(5, 0), Shape::judged(12, 1), Shape::plain(11, 2), Shape::judged(10, 3)]);
+
+/// Pages a second from which swap traffic is what is bad, and the used share under which filling is not.
+const SWAPPING: f64 = 10.0;
+const FULL: f64 = 0.63;
 
 /// One entry a machine.
 pub(super) fn entries(scene: &Scene<'_>) -> Vec<Entry> {
@@ -44,22 +48,27 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &HostSample) -> Entry {
     let memory = sample.memory.filter(|memory| memory.total > 0);
     let used = memory.and_then(used);
     let pressure = rates.and_then(|rates| rates.pressure);
-    let fill = |disk: &crate::model::Filesystem| 1.0 - disk.available as f64 / disk.total as f64;
+    let filled = |disk: &crate::model::Filesystem| 1.0 - disk.available as f64 / disk.total as f64;
     let disk = sample
         .filesystems
         .iter()
         .filter(|disk| disk.total > 0)
-        .map(|disk| (fill(disk), &disk.mount))
+        .map(|disk| (filled(disk), &disk.mount))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     let disk_severity = scene.severity(Resource::HostDisk, id);
     let network = scene.severity(Resource::HostNetwork, id);
     let again = rates.and_then(|rates| rates.retransmits);
     let left = memory.map(|memory| memory.available as f64);
     let swap = rates.and_then(HostRates::swap_traffic);
+    // What is bad about it: that it is full, that it swaps, or both.
+    let judged = scene.severity(Resource::HostMemory, id);
+    let swaps = swap.is_some_and(|swap| swap >= SWAPPING);
+    let traffic = if swaps { judged } else { Severity::Ok };
+    let fill = if swaps && used.is_some_and(|used| used < FULL) { Severity::Ok } else { judged };
     Entry::of(id.as_str(), target, scene)
         .weigh(used)
-        .field(format::maybe(used, format::share), scene.severity(Resource::HostMemory, id))
-        .plain(format!("swap {}", format::maybe(swap, format::rate)))
+        .field(format::maybe(used, format::share), fill)
+        .field(format!("swap {}", format::maybe(swap, format::rate)), traffic)
         .plain(format!("{} left", format::maybe(left, format::bytes)))
         .field(format!("disk {}", format::maybe(disk.map(|disk| disk.0), format::share)), disk_severity)
         .note(with("psi", pressure.map(|psi| psi.memory_some), format::share))

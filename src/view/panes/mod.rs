@@ -26,10 +26,12 @@ use crate::app::Pane;
 use crate::model::{Severity, Timestamp};
 use crate::store::Ring;
 
+/// Lines too few for a chart beside two entries.
+const FEW: usize = 4;
 /// Time one column of a chart stands for.
 const STEP: Duration = Duration::from_secs(5);
-/// Cells of the notes beside a chart.
-const NOTES: u16 = 19;
+/// Cells that the notes beside a chart take at least, and at most where there is room.
+const NOTES: (u16, u16) = (19, 32);
 
 /// A pane's entries, worst first; among equals the busier tenth first, then the config's order.
 pub(super) fn entries(pane: Pane, scene: &Scene<'_>) -> Vec<Entry> {
@@ -86,14 +88,17 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, pane: Pane, entries: &[Entry],
     }
     // Where whole names do not fit, the row's own part of them tells more than the target's.
     let whole = widths.first().copied().flatten().is_none_or(|name| longest <= name);
-    let heights = heights(entries.len(), usize::from(area.height));
+    let bad = entries.iter().filter(|entry| entry.severity > Severity::Ok).count();
+    let heights = heights(entries.len(), bad, usize::from(area.height));
     let mut y = area.y;
     for (entry, height) in entries.iter().zip(&heights) {
         line(ink, Rect { y, height: 1, ..area }, entry, shapes, &widths, whole);
         y += 1;
         if *height > 0 {
             let told = entry.fields.iter().zip(&widths[1..]).filter(|(_, width)| width.is_some());
-            let told: Vec<&str> = told.map(|(field, _)| field.text.as_str()).collect();
+            let told = told.map(|(field, _)| field.text.as_str());
+            let trouble = area.width.saturating_sub(widths[0].unwrap_or(0) + 4);
+            let told: Vec<&str> = told.chain([entry.trouble_in(trouble)]).collect();
             chart(ink, Rect { y, height: *height, ..area }, entry, &told, scene);
             y += height;
         }
@@ -126,9 +131,9 @@ fn crowd(pane: Pane, scene: &Scene<'_>) -> Option<crowd::Crowd> {
 }
 
 /// For each entry shown, the lines its chart gets; a line is kept to count those that are not shown.
-fn heights(entries: usize, lines: usize) -> Vec<u16> {
-    // The worst shows its course even where that costs another its line.
-    let room = lines - usize::from(lines >= 3);
+fn heights(entries: usize, bad: usize, lines: usize) -> Vec<u16> {
+    // The worst shows its course even where that costs another its line, but not one that is bad too.
+    let room = lines - usize::from(lines >= 3 && (bad < 2 || lines > FEW));
     let shown = if entries > room { room.saturating_sub(1).max(1) } else { entries };
     let mut spare = lines.saturating_sub(shown + usize::from(entries > shown));
     let mut heights = vec![0u16; shown];
@@ -147,15 +152,15 @@ fn line(ink: &mut Ink<'_>, area: Rect, entry: &Entry, shapes: &[Shape], widths: 
     let Some(Some(name)) = widths.first() else { return };
     let plain = if entry.stale { Role::Stale } else { Role::Text };
     let row = if whole { None } else { entry.name.split_once('/').map(|(_, row)| row) };
-    ink.put(area.x, area.y, *name, row.unwrap_or(&entry.name), plain);
+    ink.put_name(area.x, area.y, *name, row.unwrap_or(&entry.name), plain);
     let mut x = area.x + name + 1;
-    if let Some([short, full]) = &entry.trouble {
+    if entry.trouble.is_some() {
         let role = if entry.severity == Severity::Ok { Role::Muted } else { Role::of(entry.severity) };
         if entry.severity > Severity::Ok {
             x = ink.put(x, area.y, 2, entry.severity.glyph(), role) + 1;
         }
         let room = area.right().saturating_sub(x);
-        ink.put(x, area.y, room, if cells(full) <= room { full } else { short }, role);
+        ink.put(x, area.y, room, entry.trouble_in(room), role);
         return;
     }
     for ((shape, field), width) in shapes.iter().zip(&entry.fields).zip(&widths[1..]) {
@@ -176,22 +181,30 @@ fn line(ink: &mut Ink<'_>, area: Rect, entry: &Entry, shapes: &[Shape], widths: 
 
 fn chart(ink: &mut Ink<'_>, area: Rect, entry: &Entry, told: &[&str], scene: &Scene<'_>) {
     // Without a chart the notes stand under what they explain.
+    let wide = (area.width / 4).clamp(NOTES.0, NOTES.1);
     let notes = match entry.courses.as_slice() {
-        [] => area.x + cells(&entry.name) + 3,
-        _ => area.right().saturating_sub(NOTES),
+        [] => area.x + cells(&entry.name).min(12) + 3,
+        _ => area.right().saturating_sub(wide),
     };
     let width = area.right().saturating_sub(notes);
     // What the line above says is not said again.
-    let new = |note: &&Field| !note.text.split("  ").all(|part| told.contains(&part));
+    let said = |part: &str| told.iter().any(|told| *told == part || told.contains(&format!("({part})")));
+    let new = |note: &&Field| !note.text.split("  ").all(said);
     for (y, note) in (area.y..area.bottom()).zip(entry.notes.iter().filter(new)) {
         let role = match note.severity {
             _ if entry.stale => Role::Stale,
             Severity::Ok => Role::Muted,
             severity => Role::of(severity),
         };
-        ink.put(notes, y, width, &note.text, role);
+        if note.severity == Severity::Ok {
+            ink.put(notes, y, width, &note.text, role);
+        } else {
+            // How bad it is stays where the words are cut.
+            let x = ink.put(notes, y, width.saturating_sub(3), &note.text, role);
+            ink.put(x + 1, y, 2, note.severity.glyph(), role);
+        }
     }
-    let mut room = Rect { x: area.x + 1, width: area.width.saturating_sub(NOTES + 2), ..area };
+    let mut room = Rect { x: area.x + 1, width: area.width.saturating_sub(wide + 2), ..area };
     let two = entry.courses.len() > 1 && room.width >= 44;
     let count = if two { entry.courses.len() } else { 1 };
     let each = room.width / u16::try_from(count).unwrap_or(1);
@@ -226,7 +239,7 @@ fn newest(ring: &Ring, now: Timestamp) -> Timestamp {
 /// Why a pane is empty, and what fills it.
 const fn empty(pane: Pane) -> [&'static str; 2] {
     match pane {
-        Pane::Requests => ["no proxy is polled:", "add a target of kind haproxy to it"],
+        Pane::Requests => ["no proxy is polled:", "add a target: haproxy, nginx, varnish"],
         Pane::Postgres => ["no database is polled:", "add a target of kind postgres"],
         Pane::Cpu | Pane::Memory => ["no machine is polled:", "add a target of kind host"],
         Pane::Cache => ["no cache is polled:", "add a target of kind redis"],
@@ -251,11 +264,13 @@ mod tests {
 
     #[test]
     fn the_worst_shows_its_course_and_the_rest_is_counted() {
-        assert_eq!(heights(1, 3), [2]);
-        assert_eq!(heights(2, 3), [1, 0]);
-        assert_eq!(heights(9, 3), [1]);
-        assert_eq!(heights(1, 7), [6]);
-        assert_eq!(heights(4, 12), [2, 2, 2, 2]);
-        assert_eq!(heights(20, 12).len(), 10);
+        assert_eq!(heights(1, 0, 3), [2]);
+        assert_eq!(heights(2, 0, 3), [1, 0]);
+        assert_eq!(heights(9, 1, 3), [1]);
+        assert_eq!(heights(9, 2, 3), [0, 0]);
+        assert_eq!(heights(2, 2, 3), [1, 0]);
+        assert_eq!(heights(1, 1, 7), [6]);
+        assert_eq!(heights(4, 0, 12), [2, 2, 2, 2]);
+        assert_eq!(heights(20, 5, 12).len(), 10);
     }
 }

@@ -60,7 +60,7 @@ fn pooler(scene: &Scene<'_>, target: &Target, sample: &PoolerSample) -> Entry {
         .field(format::maybe(full, format::share), own)
         .field(counted(Some(taken as f64), "busy"), Severity::Ok)
         .plain(String::new())
-        .note(wait.map(|pool| format!("{} waits {}", pool.name, format::seconds(pool.longest_wait))))
+        .note(wait.map(|pool| format!("waits {} {}", format::seconds(pool.longest_wait), pool.name)))
         .note(worst.map(|pool| format!("pool {}", pool.name)))
         .note(Some(format!("{} clients", sample.clients)))
         .course("taken", &row, Metric::Resource(Resource::PostgresConnections), Scale::AtLeast(1.0))
@@ -100,7 +100,7 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
     let lags = sample.replicas.iter().filter_map(|replica| replica.lag_seconds);
     let lag = sample.replay_lag.or_else(|| lags.reduce(f64::max));
     let mut entry = Entry::of(id.as_str(), target, scene)
-        .weigh(full)
+        .weigh(Some(locked).filter(|locked| *locked > 0.0).or(full))
         .field(counted(Some(locked), "locked"), scene.severity(Resource::PostgresLocks, id))
         .field(counted(slow, "slow"), scene.severity(Resource::PostgresSlowQueries, id))
         .field(format::maybe(full, format::share), scene.severity(Resource::PostgresConnections, id))
@@ -112,7 +112,7 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
         .note(Some(format!("{} of {usable:.0} slots", format::count(used))))
         .note((hidden > 0).then(|| format!("{hidden} hidden: grant pg_monitor")))
         .bad_note(
-            lag.map(|lag| format!("standby {} late", format::seconds(lag))),
+            lag.map(|lag| format!("lag {}", format::seconds(lag))),
             scene.severity(Resource::PostgresReplication, id),
         )
         .note(

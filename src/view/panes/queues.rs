@@ -9,7 +9,7 @@ use crate::view::widgets::Scale;
 
 /// Oldest, depth, workers, dead.
 pub(super) const SHAPES: (u16, &[Shape]) =
-    (9, &[Shape::judged(14, 0), Shape::plain(10, 0), Shape::plain(13, 2), Shape::plain(10, 3)]);
+    (9, &[Shape::judged(14, 0), Shape::plain(10, 1), Shape::plain(13, 2), Shape::plain(10, 3)]);
 
 /// Seconds from which a job's age is worth an order of its own.
 const OLD: f64 = 60.0;

@@ -28,9 +28,13 @@ pub struct Tabular<'a> {
 
 /// Head of the column that says on which target a row is.
 const PLACE: &str = "ON";
+/// Heads of columns of names that stay for as long as the table does: they are given the room these take.
+const NAMES: [&str; 8] = ["HOST", "TARGET", "QUEUE", "CACHE", "POOL", "NAMESPACE", "BACKEND", PLACE];
 /// Cells that a statement needs to be told from others; columns of this priority make room for it.
 const WORDS: u16 = 24;
 const SPARED: u8 = 4;
+/// Head of a column of paths, whose ends tell them apart.
+const DISK: &str = "DISK";
 /// Cells before the first column: cursor, mark, severity.
 const LEAD: u16 = 5;
 
@@ -85,6 +89,7 @@ fn widths(table: &Table, room: u16) -> Vec<Option<u16>> {
     let slot = |at: &usize| {
         let column = &table.columns[*at];
         let least = if grows(*at) { 12 } else { column.width.max(cells(column.title)) };
+        let least = least.max(longest_name(table, *at).min(room * 3 / 10));
         Slot { width: least, priority: if *at == 0 { 0 } else { column.priority }, grows: grows(*at) }
     };
     loop {
@@ -108,6 +113,24 @@ fn widths(table: &Table, room: u16) -> Vec<Option<u16>> {
         }
         return widths;
     }
+}
+
+/// The cells that the longest name of a column takes, 0 where it holds other things.
+fn longest_name(table: &Table, column: usize) -> u16 {
+    if !is_name(table, column) {
+        return 0;
+    }
+    let name = |row: &Row| match row.cells.get(column) {
+        Some(Cell::Text(text)) => cells(text.as_str()),
+        _ => 0,
+    };
+    table.rows.iter().map(name).max().unwrap_or(0)
+}
+
+/// Whether a column tells whose a row is.
+fn is_name(table: &Table, column: usize) -> bool {
+    let title = table.columns.get(column).map_or("", |column| column.title);
+    NAMES.contains(&title) && (column == 0 || title == PLACE)
 }
 
 /// Whether every row has the same in this column, and the line above the table begins with it.
@@ -170,6 +193,8 @@ fn draw_row(
         let (text, role) = shown(cell, it);
         if right_aligned(it.table, at) {
             ink.put_right(from, y, room, &text, role);
+        } else if is_name(it.table, at) || it.table.columns[at].title == DISK {
+            ink.put_name(from, y, room, &text, role);
         } else {
             ink.put(from, y, room, &text, role);
         }
@@ -230,6 +255,7 @@ pub(in crate::view) fn text_of(cell: &Cell, now: Timestamp, zone: &TimeZone) -> 
         Cell::Count(count) => format::count(*count as f64),
         Cell::Number(number) => format::number(*number),
         Cell::Seconds(seconds) => format::seconds(*seconds),
+        Cell::AtLeast(seconds) => format!(">{}", format::seconds(*seconds)),
         Cell::Millis(ms) => format::millis(*ms),
         Cell::Share(share) => format::share(*share),
         Cell::Bytes(bytes) => format::bytes(*bytes),

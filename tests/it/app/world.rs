@@ -1,7 +1,7 @@
 //! What happened, and whom it is told.
 
-use warroom::app::{Effect, EventKind, Msg};
-use warroom::model::{At, Fact, Mark, Severity};
+use warroom::app::{Effect, EventKind, Msg, Pane, Place, Tab};
+use warroom::model::{At, Fact, Finding, Mark, Resource, Severity};
 
 use super::bench::{Bench, id, outcome, pile_up, plan};
 
@@ -108,4 +108,48 @@ fn what_happened_is_bounded_and_in_order() {
     }
     assert!(bench.app.events.len() <= 500);
     assert!(bench.app.events.iter().zip(bench.app.events.iter().skip(1)).all(|(a, b)| a.at <= b.at));
+}
+
+#[test]
+fn what_is_acknowledged_does_not_hide_what_is_as_bad() {
+    let mut bench = Bench::new();
+    let verdict = |bench: &Bench| bench.app.world.judgement.findings[0].reference();
+    let first = verdict(&bench);
+    bench.press("A");
+    let other = Finding { target: id("other"), ..bench.app.world.judgement.findings[0].clone() };
+    let known = bench.app.world.acknowledged.clone();
+    let judgement = &mut bench.app.world.judgement;
+    judgement.findings.push(other);
+    judgement.set_aside(|it| known.contains(&format!("{} {}", it.rule, it.reference())));
+    let second = verdict(&bench);
+    assert_ne!(first, second, "{:?}", bench.findings());
+    let judgement = &bench.app.world.judgement;
+    assert_eq!(judgement.verdict.severity, Severity::Critical);
+    assert_eq!(judgement.verdict.resource, Some(judgement.findings[0].resource));
+    assert!(judgement.findings.iter().any(|it| it.reference() == first), "{:?}", bench.findings());
+}
+
+#[test]
+fn a_pane_opens_to_the_table_in_which_its_trouble_is_seen() {
+    let mut bench = Bench::new();
+    let found = bench.app.world.judgement.findings[0].clone();
+    for (keys, resource, target, tab) in [
+        ("2 enter", Resource::PostgresLocks, "primary", Tab::Locks),
+        ("2 enter", Resource::PostgresSlowQueries, "primary", Tab::Sessions),
+        ("2 enter", Resource::PostgresConnections, "primary", Tab::Connections),
+        ("2 enter", Resource::PostgresReplication, "primary", Tab::Upkeep),
+        ("4 enter", Resource::HostDisk, "primary", Tab::Filesystems),
+        ("4 enter", Resource::PostgresLocks, "primary", Tab::Hosts),
+    ] {
+        let finding = Finding { resource, target: id(target), ..found.clone() };
+        bench.app.world.judgement.findings = vec![finding];
+        bench.app.viewpoint.stack.clear();
+        bench.app.viewpoint.focus = Pane::Requests;
+        bench.press(keys);
+        assert!(
+            matches!(bench.app.viewpoint.place(), Place::Zoom(_, shown) if *shown == tab),
+            "{resource}: {:?}",
+            bench.app.viewpoint.place()
+        );
+    }
 }

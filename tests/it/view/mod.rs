@@ -201,7 +201,7 @@ fn what_a_silent_server_would_say_is_never_nothing() {
         lab.app.viewpoint.stack = vec![Place::Zoom(Pane::Postgres, tab)];
         let seen = text(&screen(&lab.app, "terminal", 80, 24));
         assert!(seen.contains("not known: no answer came"), "{seen}");
-        assert!(seen.contains("primary: for "), "{seen}");
+        assert!(seen.contains("primary: nothing came back") && seen.contains("(for "), "{seen}");
     }
 }
 
@@ -224,4 +224,14 @@ fn nobody_is_said_to_have_waited_longer_than_the_trouble_lasts() {
     let (_, waited) = ring.last().expect("a point");
     let waited = waited.expect("a wait");
     assert!((1_000.0..=7_000.0).contains(&waited), "{waited} ms");
+}
+
+#[test]
+fn everything_at_once_is_told_by_what_it_is() {
+    let lab = Lab::healthy().with(40, |dials| {
+        (dials.waiters, dials.slow, dials.busy, dials.fill) = (38, 6, 0.97, 0.97);
+        (dials.swap, dials.queued, dials.oldest, dials.workers) = (400, 96, 900.0, 0);
+        dials.down = vec![("replica", PollErrorKind::Unreachable), ("web1", PollErrorKind::Timeout)];
+    });
+    agreed("everything", &lab);
 }
