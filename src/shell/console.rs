@@ -176,10 +176,11 @@ impl Console {
 
     /// Judges what came in; a changed verdict is shown at once.
     fn settle(&mut self) {
+        let began = Instant::now();
         let before = stand(&self.app);
         let effects = app::settle(&mut self.app, clock::now());
         self.perform(effects);
-        self.pace.judged();
+        self.pace.judged(began.elapsed());
         if stand(&self.app) != before {
             self.pace.news();
         }

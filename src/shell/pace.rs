@@ -11,6 +11,10 @@ const KEYS_GAP: Duration = Duration::from_millis(15);
 const FACTS_GAP: Duration = Duration::from_millis(100);
 /// Between a fact and the judgement on it: what arrives meanwhile is judged with it.
 const JUDGE_GAP: Duration = Duration::from_millis(200);
+/// Of a thousand targets some answer at any time: judging them all takes at most so small a part of the time.
+const JUDGING: u32 = 40;
+/// However long judging takes, what came in waits no longer for it.
+const JUDGE_GAP_MOST: Duration = Duration::from_secs(1);
 /// From the start on, so long every first answer is shown as it comes.
 const OPENING: Duration = Duration::from_secs(3);
 
@@ -21,12 +25,13 @@ pub(super) struct Pace {
     drawn: Instant,
     draw_at: Option<Instant>,
     judge_at: Option<Instant>,
+    judge_gap: Duration,
 }
 
 impl Pace {
     /// Nothing is due at the start.
     pub(super) const fn new(now: Instant) -> Self {
-        Self { opened: now, drawn: now, draw_at: None, judge_at: None }
+        Self { opened: now, drawn: now, draw_at: None, judge_at: None, judge_gap: JUDGE_GAP }
     }
 
     /// A key was pressed or its answer came: draw as soon as may be.
@@ -41,7 +46,7 @@ impl Pace {
 
     /// A fact came in: judge it soon. What it says is drawn with the next second.
     pub(super) fn fact(&mut self, now: Instant) {
-        let wait = if self.opening(now) { FACTS_GAP / 4 } else { JUDGE_GAP };
+        let wait = if self.opening(now) { FACTS_GAP / 4 } else { self.judge_gap };
         if self.judge_at.is_none() {
             self.judge_at = Some(now + wait);
         }
@@ -81,9 +86,10 @@ impl Pace {
         self.draw_at = Some(now + FACTS_GAP);
     }
 
-    /// What came in was judged.
-    pub(super) const fn judged(&mut self) {
+    /// What came in was judged, in so long.
+    pub(super) fn judged(&mut self, took: Duration) {
         self.judge_at = None;
+        self.judge_gap = (took * JUDGING).clamp(JUDGE_GAP, JUDGE_GAP_MOST);
     }
 
     fn draw_by(&mut self, at: Instant) {
@@ -106,6 +112,11 @@ mod tests {
         pace.fact(at(600));
         assert!(!pace.draw_due(at(999)), "a fact alone is drawn with the second");
         assert!(!pace.judge_due(at(699)) && pace.judge_due(at(700)));
+        for (took, wait) in [(1, 200), (15, 600), (500, 1_000)] {
+            pace.judged(Duration::from_millis(took));
+            pace.fact(at(0));
+            assert!(!pace.judge_due(at(wait - 1)) && pace.judge_due(at(wait)), "{took}");
+        }
         pace.key();
         assert!(pace.draw_due(at(500)));
         pace.drew(at(500));
