@@ -6,13 +6,13 @@ use std::io;
 
 use futures_util::future::BoxFuture;
 
-use super::{Action, ProgressSink, StopFlag, plan_id};
+use super::clear::renew::Raise;
+use super::{Action, ProgressSink, StopFlag};
 use crate::config::TargetSpec;
 use crate::dial::{MemcachedDoor, MemcachedLine};
 use crate::journal::Intended;
 use crate::model::{
-    Clearing, Confirm, Intent, Namespace, Outcome, OutcomeKind, Plan, PlanLine, Refusal, SafeText,
-    StepResult, Timestamp, Way,
+    Clearing, Intent, Namespace, Outcome, OutcomeKind, Plan, Refusal, SafeText, StepResult, Timestamp, Way,
 };
 
 /// Longest key of a memcached, bytes.
@@ -121,37 +121,25 @@ impl MemcachedActions {
         let looked = self.timely(async { self.look(&mut self.line().await?, key).await }).await;
         let look =
             looked.map_err(|why| Refusal::failed(&format!("cannot look at {}: {why}", self.spec.id)))?;
-        let becomes = match look.version {
+        let version = match look.version {
             Some(now) => format!("{now}, becomes {}", now.saturating_add(1)),
-            None => format!("not there, becomes {}", look.clock),
+            // No version of before had so high a number.
+            None => format!("not there, becomes {} (the server's clock)", look.clock),
         };
-        let mut warnings =
-            vec![SafeText::new("every lookup of the namespace misses at once: the origin takes them all")];
-        if look.version.is_none() {
-            warnings.push(SafeText::new(
-                "nobody has set that key, or it was evicted: does the application read it? It begins at the \
-                 server's clock, which no version of before had",
-            ));
-        }
-        let read_at = Timestamp::from_micros(look.clock.saturating_mul(1_000_000));
-        Ok(Plan {
-            id: plan_id(read_at),
-            intent: raising(intent),
-            read_at,
-            title: SafeText::new(&format!("Raise the version of {} on {}", namespace.name, self.spec.id)),
-            lines: vec![
-                PlanLine::new("key", key),
-                PlanLine::new("version", &becomes),
-                PlanLine::new("stays", "every key of before, unread, until it expires or is evicted"),
-            ],
-            warnings,
-            gentler: None,
-            verb: SafeText::new(&format!("raise the version of {}", namespace.name)),
-            confirm: Confirm::Key,
-            touches: 1,
-            frees: None,
+        let raise = Raise {
+            intent: &raising(intent),
+            target: &self.spec.id,
+            namespace,
+            key,
+            version,
+            missing: look
+                .version
+                .is_none()
+                .then_some("nobody has set that key, or it was evicted: does the application read it?"),
+            read_at: Timestamp::from_micros(look.clock.saturating_mul(1_000_000)),
             identity: self.identity(namespace, &look),
-        })
+        };
+        Ok(raise.plan())
     }
 
     /// The prefix on this very start of the server.

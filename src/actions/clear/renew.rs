@@ -6,6 +6,7 @@ use super::super::plan_id;
 use super::server::{Facts, ask, number, refused};
 use crate::model::{
     Confirm, Intent, Namespace, Outcome, OutcomeKind, Plan, PlanLine, SafeText, StepResult, TargetId,
+    Timestamp,
 };
 
 /// The version now; `None` when the key does not exist.
@@ -31,7 +32,48 @@ pub(in crate::actions) async fn look(
     }
 }
 
-/// What it would touch: one key.
+/// What raising a version touches, in whatever cache: one key.
+pub(in crate::actions) struct Raise<'a> {
+    pub(in crate::actions) intent: &'a Intent,
+    pub(in crate::actions) target: &'a TargetId,
+    pub(in crate::actions) namespace: &'a Namespace,
+    pub(in crate::actions) key: &'a str,
+    /// What is there and what it becomes, in words.
+    pub(in crate::actions) version: String,
+    /// Why the key might be missing; `None` when it is there.
+    pub(in crate::actions) missing: Option<&'static str>,
+    pub(in crate::actions) read_at: Timestamp,
+    pub(in crate::actions) identity: String,
+}
+
+impl Raise<'_> {
+    pub(in crate::actions) fn plan(self) -> Plan {
+        let Self { namespace, .. } = self;
+        let mut warnings =
+            vec![SafeText::new("every lookup of the namespace misses at once: the origin takes them all")];
+        warnings.extend(self.missing.map(SafeText::new));
+        Plan {
+            id: plan_id(self.read_at),
+            intent: self.intent.clone(),
+            read_at: self.read_at,
+            title: SafeText::new(&format!("Raise the version of {} on {}", namespace.name, self.target)),
+            lines: vec![
+                PlanLine::new("key", self.key),
+                PlanLine::new("version", &self.version),
+                PlanLine::new("stays", "every key of before, unread, until it expires or is evicted"),
+            ],
+            warnings,
+            gentler: None,
+            verb: SafeText::new(&format!("raise the version of {}", namespace.name)),
+            confirm: Confirm::Key,
+            touches: 1,
+            frees: None,
+            identity: self.identity,
+        }
+    }
+}
+
+/// What it would touch.
 pub(in crate::actions) fn plan(
     intent: &Intent,
     target: &TargetId,
@@ -40,33 +82,21 @@ pub(in crate::actions) fn plan(
     now: Option<i64>,
     facts: &Facts,
 ) -> Plan {
-    let becomes = match now {
+    let version = match now {
         Some(now) => format!("{now}, becomes {}", now.saturating_add(1)),
         None => "not there yet, becomes 1".into(),
     };
-    let mut warnings =
-        vec![SafeText::new("every lookup of the namespace misses at once: the origin takes them all")];
-    if now.is_none() {
-        warnings.push(SafeText::new("nobody has set that key: does the application read it?"));
-    }
-    Plan {
-        id: plan_id(facts.clock),
-        intent: intent.clone(),
+    let raise = Raise {
+        intent,
+        target,
+        namespace,
+        key,
+        version,
+        missing: now.is_none().then_some("nobody has set that key: does the application read it?"),
         read_at: facts.clock,
-        title: SafeText::new(&format!("Raise the version of {} on {target}", namespace.name)),
-        lines: vec![
-            PlanLine::new("key", key),
-            PlanLine::new("version", &becomes),
-            PlanLine::new("stays", "every key of before, unread, until it expires or is evicted"),
-        ],
-        warnings,
-        gentler: None,
-        verb: SafeText::new(&format!("raise the version of {}", namespace.name)),
-        confirm: Confirm::Key,
-        touches: 1,
-        frees: None,
         identity: format!("{} on {}", namespace.prefix, facts.run_id),
-    }
+    };
+    raise.plan()
 }
 
 /// Raises it, and reads it back.

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{frame, keys};
 use crate::app::Acting;
-use crate::model::{Intent, OutcomeKind, StepResult};
+use crate::model::{Intent, Outcome, OutcomeKind, StepResult};
 use crate::view::format;
 use crate::view::ink::{Ink, wrap};
 use crate::view::scene::Scene;
@@ -16,13 +16,13 @@ const RUSH: u16 = 2;
 /// Draws it.
 pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>) {
     let width = 84.min(area.width.saturating_sub(4));
-    let steps = it.outcome.as_ref().map_or(0, |outcome| outcome.steps.len().min(6));
+    let steps = it.outcome.as_ref().map_or_else(Vec::new, steps);
     let advice =
         it.outcome.as_ref().and_then(|it| it.next.as_ref()).is_some_and(|next| next.intent.is_none());
     let beside = it.behind.as_ref().map_or(0, |behind| behind.lines().len() + usize::from(RUSH));
     let again = again(it, scene);
     let more = if advice { 3 } else { 0 } + if again.is_some() { 3 } else { 0 };
-    let height = 8 + u16::try_from(steps + beside).unwrap_or(0) + more;
+    let height = 8 + u16::try_from(steps.len() + beside).unwrap_or(0) + more;
     let height = height.min(area.height);
     let inside = frame(ink, area, width, height, it.plan.title.as_str());
     let ink = &mut ink.on(Role::Dialog);
@@ -55,7 +55,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
         ink.put(inside.x, y, inside.width, &line, Role::Text);
         y += 1;
     }
-    for step in outcome.steps.iter().take(steps) {
+    for step in steps {
         let (glyph, text, role) = match step {
             StepResult::Done(text) => ("ok", text, Role::Ok),
             StepResult::AlreadyGone(text) => (". ", text, Role::Muted),
@@ -93,6 +93,12 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Acting, scene: &Scene<'_>
         }
     }
     keys(ink, row, &all);
+}
+
+/// The steps worth a row: one that only repeats the sentence above it is none.
+fn steps(outcome: &Outcome) -> Vec<&StepResult> {
+    let repeats = |step: &StepResult| matches!(step, StepResult::Done(text) if *text == outcome.says);
+    outcome.steps.iter().filter(|step| !repeats(step)).take(6).collect()
 }
 
 /// That one of those whose sessions this act ended is back already.

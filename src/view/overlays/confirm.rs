@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{frame, keys};
 use crate::app::Confirming;
-use crate::model::{Confirm, Intent, Plan, QueueChange, SafeText};
+use crate::model::{Confirm, Intent, Plan, QueueChange, SafeText, Way};
 use crate::view::ink::{Ink, wrap};
 use crate::view::scene::Scene;
 use crate::view::theme::Role;
@@ -162,9 +162,11 @@ fn journal(intent: &Intent, scene: &Scene<'_>) -> String {
         Intent::RollbackPrepared { gid, database, .. } => {
             format!("roll back prepared {} in {}", SafeText::new(gid), SafeText::new(database))
         }
-        Intent::ClearNamespace { namespace, .. } => {
-            format!("clear {} ({}*)", namespace.name, namespace.prefix)
-        }
+        Intent::ClearNamespace { namespace, how, .. } => match how.way {
+            Way::Remove => format!("clear {} ({}*)", namespace.name, namespace.prefix),
+            Way::Expire { .. } => format!("let {} expire ({}*)", namespace.name, namespace.prefix),
+            Way::Renew => format!("raise the version of {}", namespace.name),
+        },
         Intent::SetServer { backend, server, to, .. } => {
             format!(
                 "{} {}/{}",
