@@ -247,10 +247,14 @@ pub struct Listener {
     pub mean_depth: f64,
     /// Greatest depth seen since the previous poll.
     pub max_depth: u32,
+    /// Looks since the previous poll that met anybody waiting; `None` where each poll is one look.
+    pub met: Option<u32>,
     /// Accepted connections whose bytes the program has not read, now.
     pub unread: Option<u32>,
     /// Mean of that since the previous poll, over time.
     pub mean_unread: Option<f64>,
+    /// Looks since the previous poll that met any of them.
+    pub met_unread: Option<u32>,
     /// Milliseconds the longest waiting of both has waited; `None` when nothing waits. In steps of a
     /// kernel tick (1 to 10 ms).
     pub oldest_ms: Option<u32>,

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::View;
 use super::app_wait::{Crowd, app_at};
+use super::seen::Seen;
 use crate::model::{HostSample, Listener, ProxySample, ProxyServer, SafeText, Sample, ServerState, TargetId};
 use crate::store::Target;
 
@@ -17,6 +18,8 @@ pub(super) struct Accept<'a> {
     pub(super) unread_ms: Option<f64>,
     /// Mean wait of what an app server took in and has not begun, ms.
     pub(super) app_ms: Option<f64>,
+    /// The part of the first two that chance may have made, ms.
+    pub(super) chance_ms: f64,
     /// Who told of an accept queue, where no machine that could is watched.
     pub(super) teller: Option<&'a TargetId>,
     /// Waiting now, in all of them.
@@ -37,7 +40,8 @@ pub(super) fn accept_queue<'a>(
     servers: &[&'a ProxyServer],
 ) -> Accept<'a> {
     let mut out = Accept::default();
-    let (mut waiting, mut unread, mut rate) = (0.0, None, 0.0);
+    let (mut waiting, mut unread, mut rate) = (Seen::default(), None::<Seen>, 0.0);
+    let mut told_of = 0.0;
     let mut own: Option<f64> = None;
     let mut apps: Vec<&TargetId> = Vec::new();
     for server in servers {
@@ -64,13 +68,13 @@ pub(super) fn accept_queue<'a>(
                 out.full = Some((place, u64::from(queue.limit)));
             }
             let means = means(host, queue);
-            waiting += means.depth;
-            unread = means.unread.map(|more| more + unread.unwrap_or(0.0)).or(unread);
+            waiting = waiting.and(means.depth);
+            unread = means.unread.map(|more| more.and(unread.unwrap_or_default())).or(unread);
         } else if let Some((app, told)) = &told
             && let Some((now, mean)) = told.accept
         {
             out.depth += now;
-            waiting += mean;
+            told_of += mean;
             out.teller = Some(&app.info.id);
             out.full = told.full.clone().or(out.full);
         } else {
@@ -87,8 +91,9 @@ pub(super) fn accept_queue<'a>(
         rate += requests(proxy, sample, address);
     }
     if !out.seen.is_empty() && rate > 0.0 {
-        out.wait_ms = Some(waiting / rate * 1e3);
-        out.unread_ms = unread.map(|unread| unread / rate * 1e3);
+        out.wait_ms = Some((waiting.mean + told_of) / rate * 1e3);
+        out.unread_ms = unread.map(|unread| unread.mean / rate * 1e3);
+        out.chance_ms = (waiting.chance() + unread.map_or(0.0, Seen::chance)) / rate * 1e3;
         out.app_ms = own.map(|own| own / rate * 1e3);
     }
     out
@@ -99,7 +104,7 @@ pub(super) fn accept_queue<'a>(
 pub(super) struct Door {
     /// Connections now, and their mean number over the window.
     pub(super) depth: u64,
-    pub(super) mean: f64,
+    pub(super) seen: Seen,
     /// The address and the limit of a queue that is full.
     pub(super) full: Option<(String, u64)>,
 }
@@ -122,7 +127,7 @@ pub(super) fn door(view: &View<'_>, proxy: &Target, sample: &ProxySample) -> Opt
         let Some((host, queue)) = found else { continue };
         let door = out.get_or_insert_default();
         door.depth += u64::from(queue.depth);
-        door.mean += means(host, queue).depth;
+        door.seen = door.seen.and(means(host, queue).depth);
         if is_full(queue) {
             door.full = Some((at.to_string(), u64::from(queue.limit)));
         }
@@ -169,9 +174,9 @@ pub(super) fn is_local(endpoint: &str) -> bool {
 /// Means of a port over the window.
 pub(super) struct Means {
     /// Connections that nobody had accepted.
-    pub(super) depth: f64,
+    pub(super) depth: Seen,
     /// Accepted connections with unread bytes.
-    pub(super) unread: Option<f64>,
+    pub(super) unread: Option<Seen>,
 }
 
 /// Means over the window, by the means between the polls. The window's first sample speaks of the time
@@ -189,13 +194,17 @@ pub(super) fn means(host: &Target, queue: &Listener) -> Means {
         })
         .collect();
     let within = if rows.len() > 1 { &rows[1..] } else { &rows[..] };
-    let mean = |of: &dyn Fn(&Listener) -> Option<f64>| {
-        let known: Vec<f64> = within.iter().filter_map(|row| row.map_or(Some(0.0), of)).collect();
-        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+    let seen = |of: &dyn Fn(&Listener) -> Option<Seen>| {
+        let known: Vec<Seen> =
+            within.iter().filter_map(|row| row.map_or(Some(Seen::default()), of)).collect();
+        let all = known.iter().copied().reduce(Seen::and)?;
+        Some(Seen { mean: all.mean / known.len() as f64, ..all })
     };
+    let once = |mean: f64, met: Option<u32>| Seen { mean, met: met.map_or(mean, f64::from) };
     Means {
-        depth: mean(&|row| Some(row.mean_depth)).unwrap_or(queue.mean_depth),
-        unread: mean(&|row| row.mean_unread),
+        depth: seen(&|row| Some(once(row.mean_depth, row.met)))
+            .unwrap_or_else(|| once(queue.mean_depth, queue.met)),
+        unread: seen(&|row| Some(once(row.mean_unread?, row.met_unread))),
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::accept_wait::{is_full, is_local, listener, means, unix_listener};
+use super::seen::Seen;
 use super::{Waits, millis};
 use crate::detect::{Assessment, View};
 use crate::model::words::{count, many, span};
@@ -115,7 +116,7 @@ struct Waiting {
     depth: u64,
     /// Mean numbers: likely, and at least.
     accept: Option<[f64; 2]>,
-    unread: Option<f64>,
+    unread: Option<Seen>,
     own: Option<[f64; 2]>,
     oldest_ms: Option<u32>,
     full: Option<(String, u64)>,
@@ -146,10 +147,12 @@ fn waiting(view: &View<'_>, target: &Target, sample: &AppSample) -> Waiting {
         let found = view.store.hosts(view.now).find_map(|(host, now)| Some((host, queue(now)?)));
         let Some((host, queue)) = found else { continue };
         let means = means(host, queue);
-        let (depth, mean) = seen.unwrap_or((0, 0.0));
-        seen =
-            Some((depth + u64::from(queue.depth) + u64::from(queue.unread.unwrap_or(0)), mean + means.depth));
-        out.unread = means.unread.map(|more| more + out.unread.unwrap_or(0.0)).or(out.unread);
+        let (depth, mean) = seen.unwrap_or((0, Seen::default()));
+        seen = Some((
+            depth + u64::from(queue.depth) + u64::from(queue.unread.unwrap_or(0)),
+            mean.and(means.depth),
+        ));
+        out.unread = means.unread.map(|more| more.and(out.unread.unwrap_or_default())).or(out.unread);
         out.oldest_ms = out.oldest_ms.max(queue.oldest_ms);
         if is_full(queue) {
             out.full = Some((socket.name.to_string(), u64::from(queue.limit)));
@@ -159,7 +162,7 @@ fn waiting(view: &View<'_>, target: &Target, sample: &AppSample) -> Waiting {
         // The kernel's own word replaces the server's: it is the same queue.
         Some((depth, mean)) => {
             out.depth += depth;
-            out.accept = Some([mean, mean]);
+            out.accept = Some([mean.mean, mean.at_least()]);
         }
         None => out.depth += told.accept.map_or(0, |(now, _)| now),
     }
@@ -180,12 +183,12 @@ fn judge(view: &View<'_>, target: &Target, sample: &AppSample) -> Assessment {
     let says = match rates.requests {
         Some(rate) if rate > 0.0 => {
             let ms = |of: Option<[f64; 2]>, at: usize| of.map(|of| of[at] / rate * 1e3);
-            let unread = waiting.unread.map(|unread| unread / rate * 1e3);
+            let unread = waiting.unread.map(|unread| [unread.mean, unread.at_least()]);
             let wait = |at| Waits {
                 door: None,
                 proxy: None,
                 accept: ms(waiting.accept, at),
-                unread,
+                unread: ms(unread, at),
                 app: ms(waiting.own, at),
             };
             if let Some((likely, least)) = wait(0).total().zip(wait(1).total()) {

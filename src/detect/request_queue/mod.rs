@@ -7,6 +7,7 @@ mod accept_wait;
 mod app_wait;
 mod proxy_wait;
 mod reason;
+mod seen;
 
 use std::time::Duration;
 
@@ -66,7 +67,9 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     let rate = target.proxy_window().and_then(|rows| rows.get(backend.name.as_str())?.requests);
     let proxy = rate.and_then(|rate| in_proxy(target, backend, rate));
     let proxy = proxy.map(|ms| ms.min(longest(view, target, &row)));
-    let door = door.zip(rate.filter(|rate| *rate > 0.0)).map(|(door, rate)| door.mean / rate * 1e3);
+    let door = door.zip(rate.filter(|rate| *rate > 0.0)).map(|(door, rate)| (door.seen, 1e3 / rate));
+    let chance = accept.chance_ms + door.map_or(0.0, |(door, each)| door.chance() * each);
+    let door = door.map(|(door, each)| door.mean * each);
     let waits = Waits { door, proxy, accept: accept.wait_ms, unread: accept.unread_ms, app: accept.app_ms };
     let says = match waits.total() {
         None => {
@@ -83,7 +86,8 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
             }
         }
         Some(total) => {
-            it = it.measured(total, view.limits(Resource::RequestQueue, &row));
+            it = it.measured(total - chance, view.limits(Resource::RequestQueue, &row));
+            it.value = Some(total);
             let oldest = accept.oldest_ms.filter(|_| it.kept > Severity::Ok);
             let oldest =
                 oldest.map_or_else(String::new, |ms| format!(", the oldest {}", millis(f64::from(ms))));

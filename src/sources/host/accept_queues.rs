@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
 use super::diag::Which;
@@ -19,15 +20,18 @@ use crate::sources::unix_queue::UnixDiag;
 /// thousand looks to be told within a few percent.
 const EVERY: Duration = Duration::from_millis(10);
 /// The same for the connections, of which there may be very many.
-const CONNECTIONS_EVERY: Duration = Duration::from_millis(100);
-/// A look may cost at most one part in so many of a processor; dearer ones become rarer.
+const CONNECTIONS_EVERY: Duration = Duration::from_millis(50);
+/// Looks of each sort may cost at most one part in so many of a processor; dearer ones become rarer.
 const SHARE: u32 = 150;
-const CONNECTIONS_SHARE: u32 = 500;
-/// The same while next to nothing waits: means near zero need fewer looks.
+/// The same while next to nothing waits: means near zero need fewer looks. One that meets something
+/// is followed by looks at the full pace, since alone it would stand for a long time and prove nothing.
 const CALM_SHARE: u32 = 750;
-const CALM_CONNECTIONS_SHARE: u32 = 2_500;
-/// From this part of the looks in which a connection waits to be accepted on, each look counts; and the
-/// same of bytes that are not read yet, which a moment's look finds wherever there is traffic.
+const CALM_CONNECTIONS_SHARE: u32 = 1_000;
+/// Sockets in the file system.
+const CALM_PATHS_SHARE: u32 = 2_500;
+/// From this part of the looks that meet something on, each look counts: about twenty after one that did. For
+/// the looks at the listening sockets, so many must also meet bytes that are not read yet, which a moment's
+/// look finds wherever there is traffic.
 const BUSY: f64 = 0.02;
 const UNREAD: f64 = 0.2;
 /// The rarest.
@@ -114,33 +118,33 @@ struct Seen {
 impl Seen {
     /// Asks the kernel once and adds what it says to the tallies.
     fn look(&mut self) -> Result<(), Errno> {
-        let began = Instant::now();
+        let began = Worked::now();
         self.tallies.begin_listening();
         self.kernel.dump(Which::Listening, &mut |socket| self.tallies.listening(&socket))?;
         let looked = Instant::now();
         self.tallies.end_listening(looked);
-        self.listening.learn(looked - began);
+        self.listening.learn(began.since());
         learn(&mut self.busy, self.tallies.is_queued(), 64.0);
         if self.paths_due.is_none_or(|due| looked >= due) {
             self.look_at_paths();
         }
         let looked = Instant::now();
         if self.connections_due.is_none_or(|due| looked >= due) {
+            let began = Worked::now();
             self.tallies.begin_connected();
             self.kernel.dump(Which::Connected, &mut |socket| self.tallies.connected(&socket))?;
             self.tallies.end_connected(looked);
-            let now = Instant::now();
-            self.connections.learn(now - looked);
+            self.connections.learn(began.since());
             learn(&mut self.unread, self.tallies.is_unread(), 16.0);
-            let share = if self.is_calm() { CALM_CONNECTIONS_SHARE } else { CONNECTIONS_SHARE };
-            self.connections_due = Some(now + self.connections.pause(share, CONNECTIONS_EVERY));
+            let share = if self.unread < BUSY { CALM_CONNECTIONS_SHARE } else { SHARE };
+            self.connections_due = Some(Instant::now() + self.connections.pause(share, CONNECTIONS_EVERY));
         }
         Ok(())
     }
 
     /// Sockets in the file system; a kernel without `unix_diag` is no reason to tell no ports.
     fn look_at_paths(&mut self) {
-        let began = Instant::now();
+        let began = Worked::now();
         match self.unix.listening() {
             Ok(queues) => {
                 self.paths.look(queues, Instant::now());
@@ -148,12 +152,11 @@ impl Seen {
             }
             Err(error) => self.paths_refused = Some(error),
         }
-        let now = Instant::now();
-        self.paths_cost.learn(now - began);
+        self.paths_cost.learn(began.since());
         learn(&mut self.paths_busy, self.paths.is_queued(), 16.0);
-        let share = if self.paths_busy < BUSY { CALM_CONNECTIONS_SHARE } else { SHARE };
+        let share = if self.paths_busy < BUSY { CALM_PATHS_SHARE } else { SHARE };
         let pause = if self.paths_refused.is_some() { SELDOM } else { self.paths_cost.pause(share, EVERY) };
-        self.paths_due = Some(now + pause);
+        self.paths_due = Some(Instant::now() + pause);
     }
 
     /// One part in so many of a processor that looking at the listening sockets may cost now.
@@ -177,6 +180,22 @@ impl Seen {
 /// Smooths how often something is so over about so many looks.
 fn learn(part: &mut f64, so: bool, looks: f64) {
     *part += (f64::from(u8::from(so)) - *part) / looks;
+}
+
+/// Processor time of this thread: a look that had to wait for a processor is not dearer for it, and on a
+/// busy machine it is wanted most.
+struct Worked(Duration);
+
+impl Worked {
+    fn now() -> Self {
+        let spent = clock_gettime(ClockId::ThreadCPUTime);
+        let part = |of: i64| u64::try_from(of).unwrap_or(0);
+        Self(Duration::from_secs(part(spent.tv_sec)) + Duration::from_nanos(part(spent.tv_nsec)))
+    }
+
+    fn since(&self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
 }
 
 /// What a look costs, smoothed.

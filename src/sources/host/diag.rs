@@ -22,6 +22,9 @@ const HEADER: usize = 16;
 const MESSAGE: usize = 72;
 /// Length of a request: `nlmsghdr` and `inet_diag_req_v2`.
 const REQUEST: usize = 72;
+/// Length of the older form: `nlmsghdr`, `inet_diag_req`, and its number.
+const REQUEST_BOTH: usize = 76;
+const BOTH_FAMILIES: u16 = 18;
 
 /// Which sockets to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +77,31 @@ pub(super) enum DiagError {
     Truncated,
 }
 
-/// A request for the TCP sockets of one family.
-pub(super) fn request(family: Family, which: Which, sequence: u32) -> [u8; REQUEST] {
-    let (state, extra) = match which {
+/// A request for the TCP sockets of both families at once, in the kernel's older form (`TCPDIAG_GETSOCK`). It
+/// walks the table of connections once, which is what a look costs where they are few.
+pub(super) fn request_both(which: Which, sequence: u32) -> [u8; REQUEST_BOTH] {
+    let (state, extra) = wanted(which);
+    let mut out = [0; REQUEST_BOTH];
+    out[0..4].copy_from_slice(&76u32.to_ne_bytes());
+    out[4..6].copy_from_slice(&BOTH_FAMILIES.to_ne_bytes());
+    out[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
+    out[8..12].copy_from_slice(&sequence.to_ne_bytes());
+    out[19] = extra;
+    out[68..72].copy_from_slice(&(1u32 << state).to_ne_bytes());
+    out
+}
+
+const fn wanted(which: Which) -> (u8, u8) {
+    match which {
         Which::Listening => (STATE_LISTEN, 0),
         Which::Connected => (STATE_ESTABLISHED, 0),
         Which::ConnectedWithAge => (STATE_ESTABLISHED, WANT_INFO),
-    };
+    }
+}
+
+/// A request for the TCP sockets of one family.
+pub(super) fn request(family: Family, which: Which, sequence: u32) -> [u8; REQUEST] {
+    let (state, extra) = wanted(which);
     let mut out = [0; REQUEST];
     out[0..4].copy_from_slice(&72u32.to_ne_bytes());
     out[4..6].copy_from_slice(&BY_FAMILY.to_ne_bytes());

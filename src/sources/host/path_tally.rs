@@ -54,13 +54,14 @@ impl PathTallies {
         self.queues.retain(|_, tally| tally.present);
         let row = |(path, tally): (&String, &mut Tally)| {
             let depth = tally.depth.now;
-            let (mean_depth, max_depth) = tally.depth.take(span);
+            let waited = tally.depth.take(span);
             Listener {
                 address: SafeText::new(path),
                 depth,
                 limit: tally.limit,
-                mean_depth,
-                max_depth,
+                mean_depth: waited.mean,
+                max_depth: waited.max,
+                met: Some(waited.met),
                 ..Listener::default()
             }
         };
@@ -88,6 +89,7 @@ mod tests {
         assert_eq!((rows.len(), left_out), (1, 0));
         let row = &rows[0];
         assert_eq!((row.address.as_str(), row.port, row.depth, row.limit, row.max_depth), ("/a", 0, 0, 5, 4));
+        assert_eq!(row.met, Some(2));
         assert!((row.mean_depth - 2.0).abs() < 1e-9, "{row:?}");
         assert!(!tallies.is_queued());
     }

@@ -61,6 +61,8 @@ pub(super) struct Course {
     /// At the latest look.
     pub(super) now: u32,
     max: u32,
+    /// Looks in which it was not nought.
+    met: u32,
     /// Depth times seconds.
     area: f64,
 }
@@ -73,15 +75,24 @@ impl Course {
     pub(super) fn end(&mut self, step: f64) {
         self.area += f64::midpoint(self.before.into(), self.now.into()) * step;
         self.max = self.max.max(self.now);
+        self.met = self.met.saturating_add(u32::from(self.now > 0));
     }
 
-    /// The mean and the most over the window, which ends here.
-    pub(super) fn take(&mut self, span: f64) -> (f64, u32) {
+    /// What is told of the window, which ends here.
+    pub(super) fn take(&mut self, span: f64) -> Told {
         let mean = if span > 0.0 { self.area / span } else { f64::from(self.now) };
-        let max = self.max;
-        (self.area, self.max) = (0.0, self.now);
-        (mean, max)
+        let told = Told { mean, max: self.max, met: self.met };
+        (self.area, self.max, self.met) = (0.0, self.now, 0);
+        told
     }
+}
+
+/// What is told of a depth over a window.
+pub(super) struct Told {
+    pub(super) mean: f64,
+    pub(super) max: u32,
+    /// Looks in which it was not nought.
+    pub(super) met: u32,
 }
 
 impl Tallies {
@@ -166,17 +177,19 @@ impl Tallies {
             .iter_mut()
             .map(|((address, port), tally)| {
                 let (depth, unread) = (tally.depth.now, tally.unread.now);
-                let (mean_depth, max_depth) = tally.depth.take(spans[0]);
-                let (mean_unread, _) = tally.unread.take(spans[1]);
+                let waited = tally.depth.take(spans[0]);
+                let kept = tally.unread.take(spans[1]);
                 Listener {
                     address: SafeText::new(&address.map_or_else(|| "*".to_owned(), |it| it.to_string())),
                     port: *port,
                     depth,
                     limit: tally.limit,
-                    mean_depth,
-                    max_depth,
+                    mean_depth: waited.mean,
+                    max_depth: waited.max,
+                    met: Some(waited.met),
                     unread: Some(unread),
-                    mean_unread: Some(mean_unread),
+                    mean_unread: Some(kept.mean),
+                    met_unread: Some(kept.met),
                     oldest_ms: tally.oldest_ms.take(),
                 }
             })
@@ -261,6 +274,7 @@ mod tests {
             (row.depth, row.unread, row.mean_unread, row.oldest_ms),
             (1, Some(2), Some(2.0), Some(236))
         );
+        assert_eq!((row.met, row.met_unread), (Some(1), Some(1)), "looks, not what was in them");
     }
 
     #[test]

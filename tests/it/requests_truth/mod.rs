@@ -3,6 +3,7 @@
 #![allow(clippy::format_push_string, reason = "a test's configuration is short")]
 
 mod apps;
+mod slight;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -14,7 +15,7 @@ use warroom::config::{TargetSpec, Thresholds};
 use warroom::detect::Judge;
 use warroom::lab;
 use warroom::lab::haproxy::Haproxy;
-use warroom::model::{Resource, TargetId, Timestamp};
+use warroom::model::{Resource, Severity, TargetId, Timestamp};
 use warroom::shell::world;
 use warroom::sources::{KINDS, Source};
 use warroom::store::{Metric, Store};
@@ -199,7 +200,7 @@ async fn measure() -> Vec<Row> {
 
 /// What was told of the backend `b<at>` beside the truth, which is a mean between two moments.
 fn row(at: usize, name: String, blind: bool, seen: &Seen, mean: impl Fn(Instant, Instant) -> f64) -> Row {
-    let (began, (store, _)) = seen;
+    let (began, (store, _, _)) = seen;
     let id: TargetId = format!("edge/b{at}").parse().unwrap();
     let course = store.course(&id, Metric::Resource(Resource::RequestQueue)).unwrap();
     let told: Vec<(Timestamp, f64)> = course.points().filter_map(|(at, value)| Some((at, value?))).collect();
@@ -215,11 +216,12 @@ fn row(at: usize, name: String, blind: bool, seen: &Seen, mean: impl Fn(Instant,
     Row { name, truth, told, says, blind }
 }
 
-/// When the polls began, the store, and what was said last of each row.
-type Seen = (Instant, (Store, Vec<(TargetId, String)>));
+/// When the polls began, the store, what was said last of each row, and what was raised from the first full
+/// window on.
+type Seen = (Instant, (Store, Vec<(TargetId, String)>, Vec<(TargetId, Severity)>));
 
 /// What was said last of the backend `b<at>`.
-fn said(at: usize, (_, (_, said)): &Seen) -> String {
+fn said(at: usize, (_, (_, said, _)): &Seen) -> String {
     let id: TargetId = format!("edge/b{at}").parse().unwrap();
     said.iter().find(|(row, _)| *row == id).unwrap().1.clone()
 }
@@ -243,8 +245,8 @@ async fn watch(specs: &[TargetSpec]) -> Seen {
     let mut judge = Judge::new(Thresholds::default(), []);
     let began = now();
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    let mut said = Vec::new();
-    for _ in 0..=WARM + MEASURED {
+    let (mut said, mut raised) = (Vec::new(), Vec::new());
+    for tick in 0..=WARM + MEASURED {
         ticks.tick().await;
         let at = START.plus(began.elapsed());
         for source in &mut sources {
@@ -253,12 +255,11 @@ async fn watch(specs: &[TargetSpec]) -> Seen {
             }
         }
         let (judgement, _) = judge.judge(&mut store, at);
-        said = judgement
-            .resources
-            .iter()
-            .filter(|it| it.resource == Resource::RequestQueue)
-            .map(|it| (it.target.clone(), it.says.clone()))
-            .collect();
+        let waits = judgement.resources.iter().filter(|it| it.resource == Resource::RequestQueue);
+        if tick > WARM {
+            raised.extend(waits.clone().map(|it| (it.target.clone(), it.severity)));
+        }
+        said = waits.map(|it| (it.target.clone(), it.says.clone())).collect();
     }
-    (began, (store, said))
+    (began, (store, said, raised))
 }
