@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::earlier::{Earlier, Place};
+use super::reach::Sort;
 use crate::model::{Finding, Resource, Severity, TargetId, Timestamp};
 
 /// A cause may become visible this much later than its symptom and still be the cause, for each
@@ -13,102 +15,8 @@ const STEP: Duration = Duration::from_secs(3);
 /// Trouble that began longer than this before another's is not taken for its cause: it was lived with.
 const LIVED_WITH: Duration = Duration::from_secs(900);
 
-/// Whether two targets or rows are known to be on one machine.
-pub(super) type Together<'a> = &'a dyn Fn(&TargetId, &TargetId) -> bool;
-
-/// The rule that judges app servers.
-const WORKERS: &str = "workers_busy";
-
-/// Where a finding stands between root causes (low) and mere symptoms (high).
-fn depth(finding: &Finding) -> u32 {
-    match finding.resource {
-        Resource::RequestQueue if finding.rule == WORKERS => rank(Resource::PostgresVacuum),
-        resource => rank(resource),
-    }
-}
-
-/// Where a resource stands between root causes (low) and mere symptoms (high).
-const fn rank(resource: Resource) -> u32 {
-    match resource {
-        Resource::TargetAnswer => 0,
-        Resource::PostgresLocks => 1,
-        Resource::HostMemory => 2,
-        Resource::HostDisk => 3,
-        Resource::PostgresSlowQueries => 4,
-        Resource::ProxyBackends => 5,
-        Resource::HostCpu => 6,
-        Resource::HostNetwork => 7,
-        Resource::CacheMemory => 8,
-        Resource::CacheLatency => 9,
-        Resource::CacheService => 10,
-        Resource::PostgresLoad => 11,
-        Resource::PostgresConnections => 12,
-        Resource::PostgresReplication => 13,
-        Resource::PostgresVacuum => 14,
-        Resource::RequestQueue => 15,
-        Resource::QueueBacklog => 16,
-        Resource::EndpointLatency => 17,
-        Resource::Heartbeat => 18,
-    }
-}
-
-/// Whether trouble with `cause` can show as `symptom` at all.
-fn can_cause(cause: &Finding, symptom: &Finding, together: Together<'_>) -> bool {
-    use Resource as R;
-    let same_target = cause.target.same_target(&symptom.target);
-    let one_machine = || together(&cause.target, &symptom.target);
-    match (cause.resource, symptom.resource) {
-        // A server that does not answer makes everything that needs it wait or fail.
-        (R::TargetAnswer, R::RequestQueue | R::ProxyBackends | R::QueueBacklog | R::EndpointLatency) => true,
-        // A pool runs dry when the server behind it holds its sessions up, or is gone.
-        (
-            R::TargetAnswer
-            | R::PostgresLocks
-            | R::PostgresSlowQueries
-            | R::PostgresLoad
-            | R::PostgresConnections,
-            R::PostgresConnections,
-        ) if symptom.rule == "pool_wait" => !same_target,
-        // Of a fleet the silence of one machine says nothing of another.
-        (R::TargetAnswer, _) => same_target && (cause.target.row_name().is_none() || one_machine()),
-        (
-            R::PostgresLocks | R::PostgresSlowQueries,
-            R::PostgresConnections | R::PostgresLoad | R::PostgresReplication,
-        ) => same_target,
-        (R::PostgresLocks, R::PostgresSlowQueries) => same_target,
-        (
-            R::PostgresLocks | R::PostgresSlowQueries | R::PostgresLoad | R::PostgresConnections,
-            R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
-        ) => true,
-        (R::PostgresLoad, R::PostgresConnections) => same_target,
-        (R::PostgresSlowQueries | R::PostgresLoad, R::HostCpu | R::HostDisk) => one_machine(),
-        (R::HostMemory, R::HostDisk | R::HostCpu) => one_machine(),
-        (R::HostMemory | R::HostDisk, R::PostgresSlowQueries) => one_machine(),
-        (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresLoad | R::CacheLatency) => one_machine(),
-        // A snapshot fails on a full disk, or for want of memory to fork.
-        (R::HostMemory | R::HostDisk, R::CacheService) => one_machine(),
-        (
-            R::HostMemory | R::HostDisk | R::HostNetwork,
-            R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
-        ) => true,
-        // A busy machine answers late: it neither turns a server away nor sends the workers home.
-        (R::HostCpu, R::RequestQueue | R::EndpointLatency) => true,
-        (R::HostNetwork, R::TargetAnswer | R::PostgresReplication) => true,
-        (R::CacheMemory, R::CacheLatency | R::CacheService) => same_target,
-        (
-            R::CacheMemory | R::CacheLatency | R::CacheService,
-            R::PostgresLoad | R::RequestQueue | R::EndpointLatency,
-        ) => true,
-        (R::CacheLatency | R::CacheService, R::QueueBacklog) => true,
-        (R::ProxyBackends, R::RequestQueue) => same_target,
-        // What waits behind a proxy waits because the app server has nobody left to work on it.
-        (R::RequestQueue, R::RequestQueue) => cause.rule == WORKERS && symptom.rule != WORKERS,
-        (R::ProxyBackends | R::RequestQueue, R::EndpointLatency) => true,
-        // A full accept queue shows as listen drops on the host.
-        (R::RequestQueue, R::HostNetwork) => true,
-        _ => false,
-    }
-}
+/// The machine a target or row is known to run on, by a name of it.
+pub(super) type Home<'a> = &'a dyn Fn(&TargetId) -> Option<String>;
 
 /// Whether a finding is a claim about the world, fit to be a cause.
 fn is_claim(finding: &Finding) -> bool {
@@ -120,14 +28,18 @@ const fn harms(resource: Resource) -> bool {
     !matches!(resource, Resource::HostCpu | Resource::PostgresLoad | Resource::PostgresVacuum)
 }
 
+/// Whether trouble of this sort that began then was lived with when the other began.
+pub(super) fn lived_with(cause: Timestamp, symptom: Timestamp) -> bool {
+    symptom.since(cause) > LIVED_WITH
+}
+
 /// Whether `cause` was there early enough. Only a machine's trouble is never dated back by a server's
 /// own word, nor hidden behind another's: when it shows later, it came later.
 fn in_time(cause: &Finding, symptom: &Finding) -> bool {
     use Resource as R;
     let machine = matches!(cause.resource, R::HostMemory | R::HostDisk | R::HostCpu | R::HostNetwork);
     let late = cause.since.since(symptom.since);
-    let lived_with = symptom.since.since(cause.since) > LIVED_WITH;
-    !(lived_with || machine && late > STEP)
+    !(lived_with(cause.since, symptom.since) || machine && late > STEP)
 }
 
 /// What a finding was put down to.
@@ -150,20 +62,12 @@ pub(super) struct Causes {
 impl Causes {
     /// Sets `caused_by` and puts the findings in order: worst incident first, of equal ones those that
     /// harm, in each the cause before its symptoms. A cause is as bad as the worst of its symptoms.
-    pub(super) fn tie(&mut self, findings: &mut Vec<Finding>, now: Timestamp, together: Together<'_>) {
+    pub(super) fn tie(&mut self, findings: &mut Vec<Finding>, now: Timestamp, home: Home<'_>) {
         let there = onsets(findings);
         for blame in self.blamed.values_mut().filter(|blame| !there.contains_key(&blame.cause)) {
             blame.over.get_or_insert(now);
         }
-        let may = |cause: &Finding, symptom: &Finding| match self.blamed.get(&key(symptom)) {
-            Some(Blame { cause: known, began, over: Some(over) }) => {
-                // An all-clear comes late: what harms and began after the old cause did is a new reason.
-                let new = cause.since > *over || harms(cause.resource) && cause.since > *began;
-                *known == cause.reference() || new
-            }
-            _ => true,
-        };
-        tie(findings, together, may);
+        tie(findings, home, &self.blamed);
         let there = onsets(findings);
         let mut blamed = BTreeMap::new();
         for finding in findings.iter() {
@@ -183,6 +87,16 @@ impl Causes {
     }
 }
 
+impl Blame {
+    /// Whether this may be the cause of what was put down to another.
+    fn allows(&self, cause: &Finding) -> bool {
+        let Some(over) = self.over else { return true };
+        // An all-clear comes late: what harms and began after the old cause did is a new reason.
+        let new = cause.since > over || harms(cause.resource) && cause.since > self.began;
+        new || self.cause == cause.reference()
+    }
+}
+
 /// When each began; of several with one reference, the first in order.
 fn onsets(findings: &[Finding]) -> BTreeMap<String, Timestamp> {
     findings.iter().rev().map(|it| (it.reference(), it.since)).collect()
@@ -192,7 +106,8 @@ fn key(finding: &Finding) -> String {
     format!("{} {}", finding.rule, finding.reference())
 }
 
-fn tie(findings: &mut Vec<Finding>, together: Together<'_>, may: impl Fn(&Finding, &Finding) -> bool) {
+fn tie(findings: &mut Vec<Finding>, home: Home<'_>, blamed: &BTreeMap<String, Blame>) {
+    let depth = |finding: &Finding| Sort::of(finding).depth();
     let onset = |finding: &Finding| {
         let later = u32::saturating_sub(20, depth(finding));
         finding.since.minus(STEP * later)
@@ -204,27 +119,7 @@ fn tie(findings: &mut Vec<Finding>, together: Together<'_>, may: impl Fn(&Findin
             .then_with(|| b.severity.cmp(&a.severity))
             .then_with(|| a.target.cmp(&b.target))
     });
-    // A finding's parent stands before it in that order, so there are no circles.
-    let mut parent: Vec<Option<usize>> = vec![None; findings.len()];
-    for at in 0..findings.len() {
-        if !is_claim(&findings[at]) {
-            continue;
-        }
-        // The nearest step of the chain: of what can cause it, the one furthest from the root.
-        parent[at] = (0..at)
-            .filter(|before| {
-                let (cause, symptom) = (&findings[*before], &findings[at]);
-                is_claim(cause)
-                    && in_time(cause, symptom)
-                    && can_cause(cause, symptom, together)
-                    && may(cause, symptom)
-            })
-            .max_by_key(|before| {
-                let cause = &findings[*before];
-                let near = cause.target.same_target(&findings[at].target);
-                (near, harms(cause.resource), depth(cause), Reverse(*before))
-            });
-    }
+    let parent = parents(findings, home, blamed);
     let root = |mut at: usize| {
         while let Some(up) = parent[at] {
             at = up;
@@ -250,6 +145,27 @@ fn tie(findings: &mut Vec<Finding>, together: Together<'_>, may: impl Fn(&Findin
     });
     let mut taken: Vec<Option<Finding>> = std::mem::take(findings).into_iter().map(Some).collect();
     findings.extend(order.into_iter().filter_map(|at| taken[at].take()));
+}
+
+/// The cause of each. It stands before it in the order given, so there are no circles.
+fn parents(findings: &[Finding], home: Home<'_>, blamed: &BTreeMap<String, Blame>) -> Vec<Option<usize>> {
+    let homes: Vec<Option<String>> = findings.iter().map(|it| home(&it.target)).collect();
+    let mut earlier = Earlier::new(findings);
+    let mut out = vec![None; findings.len()];
+    for (at, symptom) in findings.iter().enumerate().filter(|(_, it)| is_claim(it)) {
+        let blame = if blamed.is_empty() { None } else { blamed.get(&key(symptom)) };
+        let may = |cause: &Finding| in_time(cause, symptom) && blame.is_none_or(|it| it.allows(cause));
+        let place = Place { target: symptom.target.target_name(), machine: homes[at].as_deref() };
+        // The nearest step of the chain: of what can cause it, the one furthest from the root.
+        let causes = earlier.causes(symptom, place, &may);
+        out[at] = causes.into_iter().max_by_key(|before| {
+            let cause = &findings[*before];
+            let near = cause.target.same_target(&symptom.target);
+            (near, harms(cause.resource), Sort::of(cause).depth(), Reverse(*before))
+        });
+        earlier.add(at, place);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -282,7 +198,7 @@ mod tests {
             finding(Resource::PostgresLocks, "primary", Severity::Warning, 5),
             finding(Resource::HostDisk, "db9", Severity::Warning, -9000),
         ];
-        Causes::default().tie(&mut all, at(0), &|_, _| true);
+        Causes::default().tie(&mut all, at(0), &|_| Some(String::new()));
         let told: Vec<_> = all.iter().map(|f| (f.resource, f.severity, f.caused_by.as_deref())).collect();
         assert_eq!(told[0], (Resource::PostgresLocks, Severity::Critical, None));
         assert_eq!(
@@ -302,7 +218,7 @@ mod tests {
             finding(Resource::HostDisk, "db9", Severity::Warning, -600_000),
             finding(Resource::RequestQueue, "edge/app", Severity::Critical, 0),
         ];
-        Causes::default().tie(&mut all, at(0), &|_, _| true);
+        Causes::default().tie(&mut all, at(0), &|_| Some(String::new()));
         assert_eq!(all[0].resource, Resource::RequestQueue);
         assert_eq!(all[0].caused_by, None);
     }
@@ -313,11 +229,11 @@ mod tests {
             finding(Resource::HostCpu, "bastion", Severity::Critical, 8),
             finding(Resource::RequestQueue, "edge/app", Severity::Critical, 0),
         ];
-        Causes::default().tie(&mut all, at(9), &|_, _| true);
+        Causes::default().tie(&mut all, at(9), &|_| Some(String::new()));
         assert_eq!(all[0].resource, Resource::RequestQueue);
         assert!(all.iter().all(|finding| finding.caused_by.is_none()), "{all:#?}");
         all[1].since = at(-2);
-        Causes::default().tie(&mut all, at(9), &|_, _| true);
+        Causes::default().tie(&mut all, at(9), &|_| Some(String::new()));
         assert_eq!(all[0].resource, Resource::HostCpu);
         assert_eq!(all[1].caused_by.as_deref(), Some("host.cpu@bastion"));
     }
@@ -331,7 +247,7 @@ mod tests {
         let lock = finding(Resource::PostgresLocks, "primary", Severity::Critical, 3);
         let mut judge = |second: i64, all: &[&Finding]| {
             let mut all: Vec<_> = all.iter().map(|finding| (*finding).clone()).collect();
-            causes.tie(&mut all, at(second), &|_, _| true);
+            causes.tie(&mut all, at(second), &|_| Some(String::new()));
             let told = |finding: &Finding| (finding.resource, finding.caused_by.clone());
             all.iter().map(told).collect::<Vec<_>>()
         };
@@ -355,12 +271,12 @@ mod tests {
         let mut causes = Causes::default();
         let queue = finding(Resource::RequestQueue, "edge/app", Severity::Critical, 4);
         let full = finding(Resource::PostgresConnections, "primary", Severity::Critical, 6);
-        causes.tie(&mut vec![queue.clone(), full], at(10), &|_, _| true);
-        causes.tie(&mut vec![queue.clone()], at(20), &|_, _| true);
+        causes.tie(&mut vec![queue.clone(), full], at(10), &|_| Some(String::new()));
+        causes.tie(&mut vec![queue.clone()], at(20), &|_| Some(String::new()));
         // It began before the first was known to be over.
         let gone = finding(Resource::TargetAnswer, "cache", Severity::Critical, 18);
         let mut all = vec![queue, gone];
-        causes.tie(&mut all, at(21), &|_, _| true);
+        causes.tie(&mut all, at(21), &|_| Some(String::new()));
         assert_eq!(all[0].resource, Resource::TargetAnswer);
         assert_eq!(all[1].caused_by.as_deref(), Some("target.answer@cache"));
     }
@@ -371,7 +287,7 @@ mod tests {
             finding(Resource::HostCpu, "bastion", Severity::Critical, 0),
             finding(Resource::ProxyBackends, "edge/app", Severity::Critical, 5),
         ];
-        Causes::default().tie(&mut all, at(6), &|_, _| true);
+        Causes::default().tie(&mut all, at(6), &|_| Some(String::new()));
         assert_eq!((all[0].resource, all[0].caused_by.as_deref()), (Resource::ProxyBackends, None));
     }
 
@@ -382,7 +298,7 @@ mod tests {
             finding(Resource::TargetAnswer, "cache", Severity::Critical, 0),
             finding(Resource::RequestQueue, "edge/app", Severity::Critical, 2),
         ];
-        Causes::default().tie(&mut all, at(6), &|_, _| true);
+        Causes::default().tie(&mut all, at(6), &|_| Some(String::new()));
         assert_eq!(all[0].resource, Resource::TargetAnswer);
         assert_eq!(all[1].caused_by.as_deref(), Some("target.answer@cache"));
     }
@@ -393,7 +309,7 @@ mod tests {
             finding(Resource::CacheMemory, "cache", Severity::Critical, 0),
             finding(Resource::QueueBacklog, "jobs/mail", Severity::Critical, 5),
         ];
-        Causes::default().tie(&mut all, at(6), &|_, _| true);
+        Causes::default().tie(&mut all, at(6), &|_| Some(String::new()));
         assert!(all.iter().all(|finding| finding.caused_by.is_none()), "{all:#?}");
     }
 }

@@ -147,7 +147,7 @@ impl Judge {
             }
         }
         self.steady.forget(now);
-        self.causes.tie(&mut findings, now, &|a, b| super::machine::together(store, a, b));
+        self.causes.tie(&mut findings, now, &|id| super::machine::home(store, id));
         for finding in &mut findings {
             super::advice::advise(finding, store);
         }

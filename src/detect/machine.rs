@@ -3,21 +3,13 @@
 use crate::model::TargetId;
 use crate::store::{Store, Target};
 
-/// Whether two targets or rows are known to be on one machine: the same address, or this machine for a
-/// loopback address or a socket. Where one is known by its name and the other by its address, they are not.
-pub(super) fn together(store: &Store, a: &TargetId, b: &TargetId) -> bool {
-    let home = |id: &TargetId| store.target(id);
-    home(a).zip(home(b)).is_some_and(|(a, b)| a.info.id == b.info.id || on_one(a, b))
-}
-
-/// The same of two targets.
-pub(super) fn on_one(a: &Target, b: &Target) -> bool {
-    let names = |place: &str| place.contains(|c: char| c.is_ascii_alphabetic()) && !place.contains(':');
-    match (place(a), place(b)) {
-        (None, None) => true,
-        (Some(a), Some(b)) if names(a) && names(b) => a == b || label(a) == label(b),
-        (a, b) => a == b,
-    }
+/// A name of the machine a target or row runs on, the same for all that are known to run there: the address or the
+/// first part of its name; empty for this one, by a loopback address or a socket. Where one is known by its name and
+/// the other by its address, they are not known to be together. `None` for what is not watched.
+pub(super) fn home(store: &Store, id: &TargetId) -> Option<String> {
+    let place = place(store.target(id)?).unwrap_or_default();
+    let is_name = place.contains(|c: char| c.is_ascii_alphabetic()) && !place.contains(':');
+    Some(if is_name { label(place) } else { place }.to_owned())
 }
 
 /// `db1` of `db1.internal`.
@@ -84,8 +76,8 @@ mod tests {
             ("exporter", "node_exporter", "http://10.0.0.6:9100/metrics"),
         ];
         let store = Store::new(targets.map(info));
-        let together =
-            |a: &str, b: &str| together(&store, &a.parse().expect("legal"), &b.parse().expect("legal"));
+        let of = |id: &str| home(&store, &id.parse().expect("legal")).expect("is watched");
+        let together = |a: &str, b: &str| of(a) == of(b);
         for (a, b) in [("here", "lab"), ("here", "sock"), ("primary", "db"), ("cache", "exporter")] {
             assert!(together(a, b) && together(b, a), "{a} {b}");
         }

@@ -56,11 +56,16 @@ impl TargetId {
         }
     }
 
+    /// The name of the target this id belongs to.
+    #[must_use]
+    pub fn target_name(&self) -> &str {
+        self.0.split_once('/').map_or(&self.0, |(head, _)| head)
+    }
+
     /// Whether both belong to the same target.
     #[must_use]
     pub fn same_target(&self, other: &Self) -> bool {
-        let head = |id: &Self| id.0.split_once('/').map_or(id.0.len(), |(head, _)| head.len());
-        self.0[..head(self)] == other.0[..head(other)]
+        self.target_name() == other.target_name()
     }
 
     /// The row's name below its target, if this is a row.

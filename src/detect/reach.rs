@@ -1,0 +1,138 @@
+//! What can cause what, and how far from itself: a table, of sorts of findings.
+
+use crate::model::{Finding, Resource};
+
+/// The rule that judges app servers.
+const WORKERS: &str = "workers_busy";
+
+/// What of a finding the table asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sort {
+    pub(super) resource: Resource,
+    /// Of an app server.
+    workers: bool,
+    /// Of clients that wait for a pool.
+    pool: bool,
+    /// Of a row below its target.
+    row: bool,
+}
+
+impl Sort {
+    pub(super) fn of(finding: &Finding) -> Self {
+        Self {
+            resource: finding.resource,
+            workers: finding.rule == WORKERS,
+            pool: finding.rule == "pool_wait",
+            row: finding.target.row_name().is_some(),
+        }
+    }
+
+    /// Where it stands between root causes (low) and mere symptoms (high).
+    pub(super) const fn depth(self) -> u32 {
+        match self.resource {
+            Resource::RequestQueue if self.workers => rank(Resource::PostgresVacuum),
+            resource => rank(resource),
+        }
+    }
+}
+
+/// Where a resource stands between root causes (low) and mere symptoms (high).
+const fn rank(resource: Resource) -> u32 {
+    match resource {
+        Resource::TargetAnswer => 0,
+        Resource::PostgresLocks => 1,
+        Resource::HostMemory => 2,
+        Resource::HostDisk => 3,
+        Resource::PostgresSlowQueries => 4,
+        Resource::ProxyBackends => 5,
+        Resource::HostCpu => 6,
+        Resource::HostNetwork => 7,
+        Resource::CacheMemory => 8,
+        Resource::CacheLatency => 9,
+        Resource::CacheService => 10,
+        Resource::PostgresLoad => 11,
+        Resource::PostgresConnections => 12,
+        Resource::PostgresReplication => 13,
+        Resource::PostgresVacuum => 14,
+        Resource::RequestQueue => 15,
+        Resource::QueueBacklog => 16,
+        Resource::EndpointLatency => 17,
+        Resource::Heartbeat => 18,
+    }
+}
+
+/// Where a symptom must be, seen from its cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    Nowhere,
+    SameTarget,
+    OtherTarget,
+    SameMachine,
+    SameTargetAndMachine,
+    Anywhere,
+}
+
+/// How far trouble of one sort can show as trouble of another.
+pub(super) fn reach(cause: Sort, symptom: Sort) -> Reach {
+    use Reach::{Anywhere, Nowhere, OtherTarget, SameMachine, SameTarget, SameTargetAndMachine};
+    use Resource as R;
+    match (cause.resource, symptom.resource) {
+        // A server that does not answer makes everything that needs it wait or fail.
+        (R::TargetAnswer, R::RequestQueue | R::ProxyBackends | R::QueueBacklog | R::EndpointLatency) => {
+            Anywhere
+        }
+        // A pool runs dry when the server behind it holds its sessions up, or is gone.
+        (
+            R::TargetAnswer
+            | R::PostgresLocks
+            | R::PostgresSlowQueries
+            | R::PostgresLoad
+            | R::PostgresConnections,
+            R::PostgresConnections,
+        ) if symptom.pool => OtherTarget,
+        // Of a fleet the silence of one machine says nothing of another.
+        (R::TargetAnswer, _) => {
+            if cause.row {
+                SameTargetAndMachine
+            } else {
+                SameTarget
+            }
+        }
+        (
+            R::PostgresLocks | R::PostgresSlowQueries,
+            R::PostgresConnections | R::PostgresLoad | R::PostgresReplication,
+        ) => SameTarget,
+        (R::PostgresLocks, R::PostgresSlowQueries) => SameTarget,
+        (
+            R::PostgresLocks | R::PostgresSlowQueries | R::PostgresLoad | R::PostgresConnections,
+            R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
+        ) => Anywhere,
+        (R::PostgresLoad, R::PostgresConnections) => SameTarget,
+        (R::PostgresSlowQueries | R::PostgresLoad, R::HostCpu | R::HostDisk) => SameMachine,
+        (R::HostMemory, R::HostDisk | R::HostCpu) => SameMachine,
+        (R::HostMemory | R::HostDisk, R::PostgresSlowQueries) => SameMachine,
+        (R::HostMemory | R::HostDisk | R::HostCpu, R::PostgresLoad | R::CacheLatency) => SameMachine,
+        // A snapshot fails on a full disk, or for want of memory to fork.
+        (R::HostMemory | R::HostDisk, R::CacheService) => SameMachine,
+        (
+            R::HostMemory | R::HostDisk | R::HostNetwork,
+            R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
+        ) => Anywhere,
+        // A busy machine answers late: it neither turns a server away nor sends the workers home.
+        (R::HostCpu, R::RequestQueue | R::EndpointLatency) => Anywhere,
+        (R::HostNetwork, R::TargetAnswer | R::PostgresReplication) => Anywhere,
+        (R::CacheMemory, R::CacheLatency | R::CacheService) => SameTarget,
+        (
+            R::CacheMemory | R::CacheLatency | R::CacheService,
+            R::PostgresLoad | R::RequestQueue | R::EndpointLatency,
+        ) => Anywhere,
+        (R::CacheLatency | R::CacheService, R::QueueBacklog) => Anywhere,
+        (R::ProxyBackends, R::RequestQueue) => SameTarget,
+        // What waits behind a proxy waits because the app server has nobody left to work on it.
+        (R::RequestQueue, R::RequestQueue) if cause.workers && !symptom.workers => Anywhere,
+        (R::ProxyBackends | R::RequestQueue, R::EndpointLatency) => Anywhere,
+        // A full accept queue shows as listen drops on the host.
+        (R::RequestQueue, R::HostNetwork) => Anywhere,
+        _ => Nowhere,
+    }
+}
