@@ -55,9 +55,10 @@ fn works(backend: &Backend) -> bool {
 
 /// The cores of the machine a database runs on, where that machine is polled too.
 fn cores(view: &View<'_>, database: &Target) -> Option<u32> {
+    let home = machine::name(database);
     view.store
         .hosts(view.now)
-        .find(|(host, _)| machine::on_one(host, database))
+        .find(|(host, _)| machine::name(host) == home)
         .map(|(_, sample)| sample.cores)
         .filter(|cores| *cores > 0)
 }

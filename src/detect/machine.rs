@@ -7,9 +7,14 @@ use crate::store::{Store, Target};
 /// first part of its name; empty for this one, by a loopback address or a socket. Where one is known by its name and
 /// the other by its address, they are not known to be together. `None` for what is not watched.
 pub(super) fn home(store: &Store, id: &TargetId) -> Option<String> {
-    let place = place(store.target(id)?).unwrap_or_default();
+    store.target(id).map(name)
+}
+
+/// The same of a target.
+pub(super) fn name(target: &Target) -> String {
+    let place = place(target).unwrap_or_default();
     let is_name = place.contains(|c: char| c.is_ascii_alphabetic()) && !place.contains(':');
-    Some(if is_name { label(place) } else { place }.to_owned())
+    if is_name { label(place) } else { place }.to_owned()
 }
 
 /// `db1` of `db1.internal`.

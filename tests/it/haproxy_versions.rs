@@ -76,7 +76,7 @@ fn start(folder: &Path, port: u16, app: u16) -> Master {
     let text = format!(
         "global\n    stats socket {socket} mode 600 level admin\ndefaults\n    mode http\n    timeout connect 1s\n    \
          timeout client 120s\n    timeout server 120s\nfrontend f\n    bind 127.0.0.1:{port}\n    \
-         default_backend app\nbackend app\n    server web1 127.0.0.1:{app}\n    server web2 127.0.0.1:{app}\n    \
+         stats enable\n    stats uri /stats\n    default_backend app\nbackend app\n    server web1 127.0.0.1:{app}\n    server web2 127.0.0.1:{app}\n    \
          server web3 127.0.0.1:{app} weight 7\n",
         socket = folder.join("haproxy.sock").display(),
     );
@@ -123,6 +123,14 @@ async fn an_old_process_that_still_serves_is_told() {
     })
     .await;
     // Its age is told in seconds: it must be older than the one that follows.
+    let page = format!("http://127.0.0.1:{port}/stats;csv");
+    let stood =
+        |sample: &ProxySample| sample.backends[0].servers.iter().filter_map(|it| it.last_change).max();
+    let mut by_page = look(&page).await;
+    while stood(&by_page) < Some(6) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        by_page = look(&page).await;
+    }
     let set =
         until(&|sample| sample.process.as_ref().is_some_and(|it| it.uptime >= 2) && set.missing.is_empty())
             .await;
@@ -136,6 +144,9 @@ async fn an_old_process_that_still_serves_is_told() {
         ["was reloaded and lost what was set at run time: app/web2 takes requests again (was DRAIN), \
          app/web3 has weight 7 (was 5)"]
     );
+    // A page tells no process; what it counts, and since when its servers stand as they do, tells it as well.
+    let (before, after) = (Sample::Proxy(Box::new(by_page)), Sample::Proxy(Box::new(look(&page).await)));
+    assert_eq!(noticed(&before, &after), told);
     drop((client, held));
     until(&|sample| sample.process.as_ref().is_some_and(|it| it.old == Some(0))).await;
 }
