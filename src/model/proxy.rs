@@ -104,6 +104,16 @@ pub struct ProxyBackend {
     pub servers: Vec<ProxyServer>,
 }
 
+impl ProxyBackend {
+    /// Requests in its queue; `None` where no server has a limit, so that it sends everything on and sees none wait.
+    #[must_use]
+    pub fn seen_queue(&self) -> Option<u64> {
+        let sees =
+            self.sees_queue || self.queue > 0 || self.servers.iter().any(|server| server.limit.is_some());
+        sees.then_some(self.queue)
+    }
+}
+
 /// Which numbers of a backend or a server its proxy does not tell; they stand at 0 then and mean nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -68,7 +68,7 @@ fn group(app: &App, target: &Target, backend: &ProxyBackend) -> (Severity, Vec<R
     let mut cells = vec![
         Cell::text(id.as_str()),
         Cell::text(if backend.up { "up" } else { "down" }),
-        Cell::Count(backend.queue),
+        Cell::maybe(backend.seen_queue(), Cell::Count),
         Cell::maybe(logged, |it| Cell::Millis(it.wait.mean_ms)),
         Cell::maybe(logged, |it| Cell::Millis(it.wait.p95_ms)),
         if backend.untold.in_flight { Cell::None } else { Cell::Count(backend.in_flight) },

@@ -117,7 +117,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     }
     let mut says = says;
     if it.kept > Severity::Ok
-        && let Some(why) = reason(view, &row, busy)
+        && let Some(why) = reason(view, &row, busy, accept.depth as f64)
     {
         says = format!("{says}; {}", why.says);
         it = it.remedy(Remedy::advice(why.mend));

@@ -20,6 +20,8 @@ const TOO_FEW: f64 = 4.0;
 /// So many times the usual is out of the ordinary.
 const LATER: f64 = 2.0;
 const MORE: f64 = 1.5;
+/// Fewer seen in work over all that is usual tell nothing of how long an answer takes.
+const TOO_FEW_SEEN: f64 = 10.0;
 /// Later by less, in seconds, is nothing that a queue grows from.
 const LATER_BY: f64 = 0.01;
 
@@ -30,18 +32,30 @@ pub(super) struct Reason {
     pub(super) mend: &'static str,
 }
 
-/// Why requests wait at a backend of which `busy` is the share of its slots in use; `None` where the
-/// figures tell no reason.
-pub(super) fn reason(view: &View<'_>, row: &TargetId, busy: Option<f64>) -> Option<Reason> {
+/// Why requests wait at a backend of which `busy` is the share of its slots in use, and for which so many wait
+/// outside of the proxy, in work to it; `None` where the figures tell no reason.
+pub(super) fn reason(view: &View<'_>, row: &TargetId, busy: Option<f64>, outside: f64) -> Option<Reason> {
     let in_work = view.store.course(row, Metric::InFlight)?;
     let rate = view.store.course(row, Metric::Throughput)?;
     let now = |ring: &Ring| ring.last().and_then(|(_, value)| value);
     let before = view.now.minus(RECENT);
     let usual = |ring: &Ring| {
         let old = ring.points().filter(|(at, _)| *at <= before);
-        usual(old.filter_map(|(_, value)| value).collect())
+        let old: Vec<f64> = old.filter_map(|(_, value)| value).collect();
+        (old.iter().sum::<f64>(), usual(old))
     };
-    weigh(Moment { in_work: now(in_work)?, rate: now(rate)?, busy }, usual(in_work).zip(usual(rate)))
+    let (seen, in_work_usually) = usual(in_work);
+    let usual = Usual { in_work: in_work_usually.filter(|_| seen >= TOO_FEW_SEEN), rate: usual(rate).1 };
+    weigh(Moment { in_work: now(in_work)?, outside, rate: now(rate)?, busy }, usual)
+}
+
+/// What is usual, where enough is known of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usual {
+    /// Requests in work.
+    in_work: Option<f64>,
+    /// Requests a second.
+    rate: Option<f64>,
 }
 
 /// What goes on now.
@@ -49,6 +63,8 @@ pub(super) fn reason(view: &View<'_>, row: &TargetId, busy: Option<f64>) -> Opti
 struct Moment {
     /// Requests in work.
     in_work: f64,
+    /// Of these, how many the app has not begun.
+    outside: f64,
     /// Requests a second.
     rate: f64,
     /// Share of the slots in use.
@@ -56,14 +72,14 @@ struct Moment {
 }
 
 /// Judges a moment against the usual requests in work and a second.
-fn weigh(now: Moment, usual: Option<(f64, f64)>) -> Option<Reason> {
+fn weigh(now: Moment, usual: Usual) -> Option<Reason> {
     if now.in_work < TOO_FEW || now.rate <= 0.0 {
         return None;
     }
-    let takes = now.in_work / now.rate;
-    if let Some((in_work, rate)) = usual.filter(|(_, rate)| *rate > 0.0) {
-        let usually = in_work / rate;
-        if takes > usually * LATER && takes > usually + LATER_BY {
+    let takes = (now.in_work - now.outside).max(0.0) / now.rate;
+    if let Some(rate) = usual.rate.filter(|rate| *rate > 0.0) {
+        let usually = usual.in_work.map(|in_work| in_work / rate);
+        if let Some(usually) = usually.filter(|it| takes > it * LATER && takes > it + LATER_BY) {
             return Some(Reason {
                 says: format!("an answer takes {}, usually {}", span(takes), span(usually)),
                 mend: "see what the app waits for, or undo its last change",
@@ -97,7 +113,23 @@ mod tests {
     use super::*;
 
     fn told(in_work: f64, rate: f64, usual: Option<(f64, f64)>) -> Option<String> {
-        weigh(Moment { in_work, rate, busy: Some(in_work / 32.0) }, usual).map(|it| it.says)
+        outside(in_work, 0.0, rate, usual)
+    }
+
+    fn outside(in_work: f64, outside: f64, rate: f64, usual: Option<(f64, f64)>) -> Option<String> {
+        let usual = Usual { in_work: usual.map(|it| it.0), rate: usual.map(|it| it.1) };
+        weigh(Moment { in_work, outside, rate, busy: Some(in_work / 32.0) }, usual).map(|it| it.says)
+    }
+
+    #[test]
+    fn what_waits_before_the_app_is_no_part_of_its_answer() {
+        // Two workers of 24 ms, twelve clients instead of one.
+        let usual = Some((0.2, 8.0));
+        assert_eq!(outside(12.0, 10.0, 83.0, usual).as_deref(), Some("10.4 times the usual requests"));
+        let unseen = Usual { in_work: None, rate: Some(8.0) };
+        let rush = Moment { in_work: 12.0, outside: 0.0, rate: 83.0, busy: None };
+        let says = weigh(rush, unseen).map(|it| it.says);
+        assert_eq!(says.as_deref(), Some("10.4 times the usual requests"), "too few were seen in work");
     }
 
     #[test]

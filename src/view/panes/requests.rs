@@ -58,6 +58,9 @@ fn wait(scene: &Scene<'_>, id: &TargetId) -> Option<f64> {
 fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Option<&ProxyRates>) -> Entry {
     let id = target.info.id.row(backend.name.as_str());
     let wait = wait(scene, &id);
+    // Wherever they wait: a proxy without limits sees none of them.
+    let state = scene.world.judgement.resource(Resource::RequestQueue, &id);
+    let waiting = state.and_then(|state| state.saturation).or(backend.seen_queue().map(|queue| queue as f64));
     let servers = || backend.servers.iter().filter(|server| !server.backup);
     let up =
         servers().filter(|server| matches!(server.state, ServerState::Up | ServerState::Unchecked)).count();
@@ -80,7 +83,7 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
     Entry::of(id.as_str(), target, scene)
         .weigh(wait.map(|ms| ms / 50.0))
         .field(format::maybe(wait, format::millis), scene.severity(Resource::RequestQueue, &id))
-        .plain(counted(Some(backend.queue as f64), "wait"))
+        .plain(counted(waiting, "wait"))
         .field(up, of_servers)
         .plain(format::maybe(requests, format::rate))
         .plain(format!("{} 5xx", format::maybe(failed, format::share)))
