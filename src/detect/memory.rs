@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Assessment, View};
 use crate::model::words::{self, bytes};
-use crate::model::{HostSample, Resource, Severity};
+use crate::model::{HostSample, Remedy, Resource, Severity};
 use crate::store::{HostRates, Rates, Target};
 
 /// Pages a second to and from swap: a trickle is housekeeping, a stream is pressure.
@@ -50,11 +50,19 @@ fn judge(view: &View<'_>, target: &Target, sample: &HostSample) -> Assessment {
     for sign in signs {
         says = format!("{sign}; {says}");
     }
-    it.measured(used, view.limits(Resource::HostMemory, id))
+    let it = it
+        .measured(used, view.limits(Resource::HostMemory, id))
         .hold(Duration::from_secs(2))
         .at_least(worst)
-        .used(Some(used), stalled, kills)
-        .says(says)
+        .used(Some(used), stalled, kills);
+    // The machine itself has enough: who is short was given less than there is.
+    let limited = stalled.is_some_and(|part| part >= STALL_WARNING) && used < 0.5;
+    if limited {
+        return it
+            .remedy(Remedy::advice("raise its limit; see whose: systemd-cgtop -m"))
+            .says(format!("{says}, so the limit of a service or container holds it"));
+    }
+    it.says(says)
 }
 
 /// `8 000`.

@@ -254,6 +254,24 @@ fn tasks_that_stall_for_memory_are_pressure_and_refaults_only_while_some_stall()
 }
 
 #[test]
+fn who_is_short_while_the_machine_is_not_is_held_by_a_limit() {
+    let with = |left: u64| {
+        let judgement = seen(|second, it| {
+            it.pressure = Some(Pressure { memory_full: second * 120_000, ..Pressure::default() });
+            let memory = it.memory.as_mut().unwrap();
+            memory.available = memory.total / 100 * left;
+        });
+        stands(&judgement, Resource::HostMemory).1
+    };
+    assert!(
+        with(80).ends_with(" available, so the limit of a service or container holds it"),
+        "{}",
+        with(80)
+    );
+    assert!(with(20).ends_with(" available"), "{}", with(20));
+}
+
+#[test]
 fn a_disk_is_full_by_its_fullest_file_system_which_is_named() {
     let with = |percent: u64| {
         seen(|_, it| it.filesystems[1].available = it.filesystems[1].total * (100 - percent) / 100)
