@@ -32,6 +32,42 @@ pub trait Action: Send + Sync {
     ) -> BoxFuture<'a, Outcome>;
 }
 
+/// An action that is over within seconds: it tells no progress, is not held, and ends at whatever refuses.
+pub(super) trait BriefAction: Send + Sync {
+    /// Makes ready what may be out of reach once it is needed, as [`Action::stand_ready`].
+    fn stand_ready(&self) -> impl Future<Output = Result<(), Refusal>> + Send {
+        async { Ok(()) }
+    }
+
+    /// What the intent would touch, as [`Action::plan`].
+    fn planned(&self, intent: &Intent) -> impl Future<Output = Result<Plan, Refusal>> + Send;
+
+    /// Does it, as [`Action::act`]; a refusal is the outcome.
+    fn carried_out(&self, intended: &Intended) -> impl Future<Output = Result<Outcome, Refusal>> + Send;
+}
+
+impl<A: BriefAction> Action for A {
+    fn stand_ready(&self) -> BoxFuture<'_, Result<(), Refusal>> {
+        Box::pin(BriefAction::stand_ready(self))
+    }
+
+    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
+        Box::pin(self.planned(intent))
+    }
+
+    fn act<'a>(
+        &'a self,
+        intended: &'a Intended,
+        _progress: ProgressSink,
+        _stop: StopFlag,
+    ) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let done = self.carried_out(intended).await;
+            done.unwrap_or_else(|refusal| refusal.ends(&intended.plan().id))
+        })
+    }
+}
+
 /// How the operator holds a running act: go on, pause, stop.
 #[derive(Clone, Debug, Default)]
 pub struct StopFlag(Arc<Held>);

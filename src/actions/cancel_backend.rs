@@ -11,6 +11,7 @@ use super::plan_id;
 use super::postgres_actions::PostgresActions;
 use super::postgres_look::{Look, Waiter};
 use super::postgres_plan::{lines, warnings};
+use super::refusals::{unknown, unseen};
 use crate::detect::blocking::Node;
 use crate::dial::{as_sent, postgres_text, postgres_time};
 use crate::model::words::span;
@@ -80,45 +81,29 @@ pub(super) async fn act(
     plan: &Plan,
     key: BackendKey,
     query_start: Timestamp,
-) -> Outcome {
-    let outcome = |kind, says: &str| Outcome::new(plan.id.clone(), kind, says);
-    let (before, connection) = match actions.look(kept, &[key]).await {
-        Ok(looked) => looked,
-        Err(refusal) => return outcome(refusal.kind, refusal.says.as_str()),
-    };
-    let checked = before
-        .find(key)
-        .ok_or_else(|| before.absence(key))
-        .and_then(|(at, backend)| running(backend, Some(query_start)).map(|_| at));
-    let at = match checked {
-        Ok(at) => at,
-        Err(refusal) => {
-            return outcome(refusal.kind, refusal.says.as_str());
-        }
-    };
+) -> Result<Outcome, Refusal> {
+    let (before, connection) = actions.look(kept, &[key]).await?;
+    let Some((at, backend)) = before.find(key) else { return Err(before.absence(key)) };
+    running(backend, Some(query_start))?;
     let waiters = before.waiting_behind(&[Node::Backend(at)]);
-    let unknown = |why: &str| format!("unknown whether it was done ({why}): look again");
     match timeout(PATIENCE, signal(connection, key, query_start)).await {
         Ok(Ok(true)) => {}
-        Ok(Ok(false)) => {
-            return outcome(OutcomeKind::NothingToDo, "the statement had ended before the signal");
-        }
+        Ok(Ok(false)) => return Err(Refusal::nothing_to_do("the statement had ended before the signal")),
         Ok(Err(error)) if error.as_database_error().is_some() => {
-            return outcome(OutcomeKind::Failed, &actions.signal_words(&error));
+            return Err(Refusal::failed(&actions.signal_words(&error)));
         }
-        Ok(Err(error)) => return outcome(OutcomeKind::Failed, &unknown(&actions.words(&error))),
-        Err(_elapsed) => return outcome(OutcomeKind::Failed, &unknown("no answer in time")),
+        Ok(Err(error)) => return Err(unknown(&actions.words(&error))),
+        Err(_elapsed) => return Err(unknown(&"no answer in time")),
     }
-    let began = Instant::now();
-    let watched = watch(connection, key, query_start, &waiters, began);
+    let watched = async {
+        let ended = watch(connection, key, query_start).await?;
+        let after = Look::once_freed(connection, &waiters, WATCH).await?;
+        Ok::<_, Error>((ended, after))
+    };
     match timeout(PATIENCE + WATCH + PATIENCE, watched).await {
-        Ok(Ok((ended, after))) => report(plan, key, &ended, after.freed(&waiters), waiters.len()),
-        Ok(Err(error)) => {
-            outcome(OutcomeKind::Failed, &format!("signalled, but {}", unknown(&actions.words(&error))))
-        }
-        Err(_elapsed) => {
-            outcome(OutcomeKind::Failed, &format!("signalled, but {}", unknown("no answer in time")))
-        }
+        Ok(Ok((ended, after))) => Ok(report(plan, key, &ended, &after, &waiters)),
+        Ok(Err(error)) => Err(unseen(&actions.words(&error))),
+        Err(_elapsed) => Err(unseen(&"no answer in time")),
     }
 }
 
@@ -139,40 +124,33 @@ async fn signal(
 /// How the statement stands: over after a while, or still running and waiting for this.
 type Ended = Result<Duration, SafeText>;
 
+/// Waits for the end of the statement.
 async fn watch(
     connection: &mut PgConnection,
     key: BackendKey,
     query_start: Timestamp,
-    waiters: &[Waiter],
-    began: Instant,
-) -> Result<(Ended, Look), Error> {
-    let ended = loop {
+) -> Result<Ended, Error> {
+    let began = Instant::now();
+    loop {
         let row = sqlx::query(PRESENT)
             .bind(vec![key.pid])
             .bind(vec![key.started.as_micros()])
             .fetch_optional(&mut *connection)
             .await?;
-        let Some(row) = row else { break Ok(began.elapsed()) };
+        let Some(row) = row else { return Ok(Ok(began.elapsed())) };
         let same = postgres_time(&row, 2)? == Some(query_start);
         if !(same && postgres_text(&row, 1)?.as_str() == "active") {
-            break Ok(began.elapsed());
+            return Ok(Ok(began.elapsed()));
         }
         if began.elapsed() > PATIENCE {
-            break Err(postgres_text(&row, 4)?);
+            return Ok(Err(postgres_text(&row, 4)?));
         }
         sleep(Duration::from_millis(20)).await;
-    };
-    let until = began.elapsed() + WATCH;
-    let mut after = Look::take(connection, &[]).await?;
-    while after.freed(waiters) < waiters.len() as u64 && began.elapsed() < until {
-        sleep(Duration::from_millis(50)).await;
-        after = Look::take(connection, &[]).await?;
     }
-    Ok((ended, after))
 }
 
-fn report(plan: &Plan, key: BackendKey, ended: &Ended, freed: u64, waited: usize) -> Outcome {
-    let on = if waited == 0 { String::new() } else { format!("; {freed} of {waited} that waited go on") };
+fn report(plan: &Plan, key: BackendKey, ended: &Ended, after: &Look, waiters: &[Waiter]) -> Outcome {
+    let on = if waiters.is_empty() { String::new() } else { format!("; {}", after.told_of(waiters)) };
     let pid = key.pid;
     let (kind, says, step) = match ended {
         Ok(took) => {
@@ -191,5 +169,6 @@ fn report(plan: &Plan, key: BackendKey, ended: &Ended, freed: u64, waited: usize
         }),
         _ => None,
     };
-    Outcome { steps: vec![step], freed: Some(freed), next, ..Outcome::new(plan.id.clone(), kind, &says) }
+    let freed = Some(after.freed(waiters));
+    Outcome { steps: vec![step], freed, next, ..Outcome::new(plan.id.clone(), kind, &says) }
 }

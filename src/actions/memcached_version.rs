@@ -4,16 +4,13 @@
 use std::future::Future;
 use std::io;
 
-use futures_util::future::BoxFuture;
-
-use super::clear::renew::Raise;
-use super::{Action, ProgressSink, StopFlag};
+use super::action::BriefAction;
+use super::clear::renew::{Raise, raised_outcome};
+use super::refusals::meant_for;
 use crate::config::TargetSpec;
 use crate::dial::{MemcachedDoor, MemcachedLine};
 use crate::journal::Intended;
-use crate::model::{
-    Clearing, Intent, Namespace, Outcome, OutcomeKind, Plan, Refusal, SafeText, StepResult, Timestamp, Way,
-};
+use crate::model::{Clearing, Intent, Namespace, Outcome, Plan, Refusal, SafeText, Timestamp, Way};
 
 /// Longest key of a memcached, bytes.
 const LONGEST: usize = 250;
@@ -48,9 +45,7 @@ impl MemcachedActions {
         let Intent::ClearNamespace { target, namespace, how } = intent else {
             return Err(Refusal::refused(&format!("a memcached cannot {}", intent.name())));
         };
-        if *target != self.spec.id {
-            return Err(Refusal::refused(&format!("meant for {target}, not for {}", self.spec.id)));
-        }
+        meant_for(intent, &self.spec.id)?;
         let known = self.spec.namespaces.iter().find(|known| known.prefix == namespace.prefix);
         let Some(known) = known else {
             return Err(Refusal::refused(&format!("{target} has no namespace {}", namespace.name)));
@@ -116,32 +111,6 @@ impl MemcachedActions {
         self.door.broken(error).says.to_string()
     }
 
-    async fn plan_of(&self, intent: &Intent) -> Result<Plan, Refusal> {
-        let (namespace, key) = self.wanted(intent)?;
-        let looked = self.timely(async { self.look(&mut self.line().await?, key).await }).await;
-        let look =
-            looked.map_err(|why| Refusal::failed(&format!("cannot look at {}: {why}", self.spec.id)))?;
-        let version = match look.version {
-            Some(now) => format!("{now}, becomes {}", now.saturating_add(1)),
-            // No version of before had so high a number.
-            None => format!("not there, becomes {} (the server's clock)", look.clock),
-        };
-        let raise = Raise {
-            intent: &raising(intent),
-            target: &self.spec.id,
-            namespace,
-            key,
-            version,
-            missing: look
-                .version
-                .is_none()
-                .then_some("nobody has set that key, or it was evicted: does the application read it?"),
-            read_at: Timestamp::from_micros(look.clock.saturating_mul(1_000_000)),
-            identity: self.identity(namespace, &look),
-        };
-        Ok(raise.plan())
-    }
-
     /// The prefix on this very start of the server.
     fn identity(&self, namespace: &Namespace, look: &Look) -> String {
         format!("{} on {} as process {}", namespace.prefix, self.door.place(), look.pid)
@@ -188,40 +157,39 @@ impl MemcachedActions {
     async fn order(&self, line: &mut MemcachedLine, command: &str) -> Result<String, String> {
         line.order(command).await.map_err(|error| self.broken(&error))
     }
-
-    async fn act_on(&self, plan: &Plan) -> Outcome {
-        let (kind, says) = match self.raise(plan).await {
-            Ok(version) => {
-                let key = self.wanted(&plan.intent).map_or("its key", |(_, key)| key);
-                let says =
-                    format!("raised {key} to {version}; the keys of before stay, unread, until they expire");
-                (OutcomeKind::Done, says)
-            }
-            Err(refusal) => (refusal.kind, refusal.says.to_string()),
-        };
-        let text = SafeText::new(&says);
-        let step = if kind == OutcomeKind::Done { StepResult::Done(text) } else { StepResult::Failed(text) };
-        Outcome {
-            matched: Some(0),
-            deleted: Some(0),
-            steps: vec![step],
-            ..Outcome::new(plan.id.clone(), kind, &says)
-        }
-    }
 }
 
-impl Action for MemcachedActions {
-    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
-        Box::pin(self.plan_of(intent))
+impl BriefAction for MemcachedActions {
+    async fn planned(&self, intent: &Intent) -> Result<Plan, Refusal> {
+        let (namespace, key) = self.wanted(intent)?;
+        let looked = self.timely(async { self.look(&mut self.line().await?, key).await }).await;
+        let look =
+            looked.map_err(|why| Refusal::failed(&format!("cannot look at {}: {why}", self.spec.id)))?;
+        let version = match look.version {
+            Some(now) => format!("{now}, becomes {}", now.saturating_add(1)),
+            // No version of before had so high a number.
+            None => format!("not there, becomes {} (the server's clock)", look.clock),
+        };
+        let raise = Raise {
+            intent: &raising(intent),
+            target: &self.spec.id,
+            namespace,
+            key,
+            version,
+            missing: look
+                .version
+                .is_none()
+                .then_some("nobody has set that key, or it was evicted: does the application read it?"),
+            read_at: Timestamp::from_micros(look.clock.saturating_mul(1_000_000)),
+            identity: self.identity(namespace, &look),
+        };
+        Ok(raise.plan())
     }
 
-    fn act<'a>(
-        &'a self,
-        intended: &'a Intended,
-        _progress: ProgressSink,
-        _stop: StopFlag,
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.act_on(intended.plan()))
+    async fn carried_out(&self, intended: &Intended) -> Result<Outcome, Refusal> {
+        let plan = intended.plan();
+        let (_, key) = self.wanted(&plan.intent)?;
+        Ok(raised_outcome(plan, key, self.raise(plan).await))
     }
 }
 

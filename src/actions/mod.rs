@@ -11,6 +11,7 @@ mod plan_id;
 mod postgres_actions;
 mod postgres_look;
 mod postgres_plan;
+mod refusals;
 mod rollback_prepared;
 mod server_look;
 mod set_server;

@@ -3,20 +3,19 @@
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
+use super::action::BriefAction;
 use super::kept_session::{KeptSession, NoAnswer};
 use super::postgres_look::Look;
-use super::{Action, ProgressSink, StopFlag, cancel_backend, rollback_prepared, terminate_backend};
+use super::refusals::meant_for;
+use super::{cancel_backend, rollback_prepared, terminate_backend};
 use crate::config::TargetSpec;
 use crate::detect::blocking::Node;
 use crate::dial::PostgresDial;
 use crate::journal::Intended;
-use crate::model::{
-    BackendKey, Intent, Outcome, OutcomeKind, Plan, PollError, PollErrorKind, Refusal, TargetId,
-};
+use crate::model::{BackendKey, Intent, Outcome, Plan, PollError, PollErrorKind, Refusal, TargetId};
 
 /// What can be done to one PostgreSQL server.
 pub struct PostgresActions {
@@ -167,67 +166,43 @@ impl PostgresActions {
     pub(super) fn words(&self, error: &sqlx::Error) -> String {
         self.dial.as_ref().map_or_else(Clone::clone, |dial| dial.error(error).says.to_string())
     }
-
-    /// Refuses what is meant for another server or another kind of target.
-    fn check_target(&self, target: &TargetId) -> Result<(), Refusal> {
-        if *target == self.target {
-            return Ok(());
-        }
-        Err(Refusal::refused(&format!("meant for {target}, but this is {}", self.target)))
-    }
 }
 
-impl Action for PostgresActions {
-    fn stand_ready(&self) -> BoxFuture<'_, Result<(), Refusal>> {
-        Box::pin(self.open())
+impl BriefAction for PostgresActions {
+    async fn stand_ready(&self) -> Result<(), Refusal> {
+        self.open().await
     }
 
-    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
-        Box::pin(async move {
-            let kept = &mut *self.kept.lock().await;
-            match intent {
-                Intent::TerminateBackend { target, backends } => {
-                    self.check_target(target)?;
-                    terminate_backend::plan(self, kept, backends).await
-                }
-                Intent::CancelBackend { target, backend, query_start } => {
-                    self.check_target(target)?;
-                    cancel_backend::plan(self, kept, *backend, *query_start).await
-                }
-                Intent::RollbackPrepared { target, gid, database } => {
-                    self.check_target(target)?;
-                    rollback_prepared::plan(self, kept, gid, database).await
-                }
-                other => Err(Refusal::refused(&format!("a PostgreSQL server cannot {}", other.name()))),
+    async fn planned(&self, intent: &Intent) -> Result<Plan, Refusal> {
+        meant_for(intent, &self.target)?;
+        let kept = &mut *self.kept.lock().await;
+        match intent {
+            Intent::TerminateBackend { backends, .. } => terminate_backend::plan(self, kept, backends).await,
+            Intent::CancelBackend { backend, query_start, .. } => {
+                cancel_backend::plan(self, kept, *backend, *query_start).await
             }
-        })
+            Intent::RollbackPrepared { gid, database, .. } => {
+                rollback_prepared::plan(self, kept, gid, database).await
+            }
+            other => Err(Refusal::refused(&format!("a PostgreSQL server cannot {}", other.name()))),
+        }
     }
 
-    fn act<'a>(
-        &'a self,
-        intended: &'a Intended,
-        _progress: ProgressSink,
-        _stop: StopFlag,
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let kept = &mut *self.kept.lock().await;
-            let plan = intended.plan();
-            let refused = |says: &str| Outcome::new(plan.id.clone(), OutcomeKind::Refused, says);
-            if plan.intent.target() != Some(&self.target) {
-                return refused(&format!("not meant for {}", self.target));
+    async fn carried_out(&self, intended: &Intended) -> Result<Outcome, Refusal> {
+        let plan = intended.plan();
+        meant_for(&plan.intent, &self.target)?;
+        let kept = &mut *self.kept.lock().await;
+        match &plan.intent {
+            Intent::TerminateBackend { backends, .. } => {
+                terminate_backend::act(self, kept, plan, backends).await
             }
-            match &plan.intent {
-                Intent::TerminateBackend { backends, .. } => {
-                    terminate_backend::act(self, kept, plan, backends).await
-                }
-                Intent::CancelBackend { backend, query_start: Some(query_start), .. } => {
-                    cancel_backend::act(self, kept, plan, *backend, *query_start).await
-                }
-                Intent::RollbackPrepared { gid, database, .. } => {
-                    rollback_prepared::act(self, kept, plan, gid, database).await
-                }
-                _ => refused("the plan does not say which statement is meant"),
+            Intent::CancelBackend { backend, query_start: Some(query_start), .. } => {
+                cancel_backend::act(self, kept, plan, *backend, *query_start).await
             }
-        })
+            Intent::RollbackPrepared { gid, database, .. } => {
+                rollback_prepared::act(self, kept, plan, gid, database).await
+            }
+            _ => Err(Refusal::refused("the plan does not say which statement is meant")),
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! A fresh look before an act: everybody, who waits for whom, and the meant sessions closely.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Error, Row as _};
+use tokio::time::{Instant, sleep};
 
 use crate::detect::blocking::{Forest, Node};
 use crate::dial::{PostgresActivity, as_sent, postgres_text, postgres_time};
@@ -176,6 +178,35 @@ impl Look {
             })
         };
         (waiters.len() - waiters.iter().filter(still).count()) as u64
+    }
+
+    /// Looks until all of these go on, `within` at the longest; what was seen last.
+    pub(super) async fn once_freed(
+        connection: &mut PgConnection,
+        waiters: &[Waiter],
+        within: Duration,
+    ) -> Result<Self, Error> {
+        let began = Instant::now();
+        loop {
+            let look = Self::take(connection, &[]).await?;
+            if look.freed(waiters) == waiters.len() as u64 || began.elapsed() >= within {
+                return Ok(look);
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What became of those that waited: `1 of 2 that waited goes on; the rest waits behind report (pid 4)`.
+    pub(super) fn told_of(&self, waiters: &[Waiter]) -> String {
+        if waiters.is_empty() {
+            return "nobody waited behind it".to_owned();
+        }
+        let (all, freed) = (waiters.len() as u64, self.freed(waiters));
+        let rest = match (all - freed, self.next_root()) {
+            (0, _) | (_, None) => String::new(),
+            (_, Some((root, _))) => format!("; the rest waits behind {root}"),
+        };
+        format!("{freed} of {all} that waited {} on{rest}", if freed == 1 { "goes" } else { "go" })
     }
 
     /// Who holds up what is still blocked: `migrate (pid 4302)`; with its identity, if it can be ended.

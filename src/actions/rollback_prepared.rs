@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Error, Row as _};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::kept_session::KeptSession;
 use super::plan_id;
 use super::postgres_actions::PostgresActions;
 use super::postgres_look::{Look, Waiter};
 use super::postgres_plan::frees;
+use super::refusals::unknown;
 use crate::detect::blocking::Node;
 use crate::dial::as_sent;
 use crate::model::words::span;
@@ -200,19 +201,6 @@ pub(super) async fn act(
     plan: &Plan,
     gid: &str,
     database: &str,
-) -> Outcome {
-    match ended(actions, kept, plan, gid, database).await {
-        Ok(outcome) => outcome,
-        Err(refusal) => Outcome::new(plan.id.clone(), refusal.kind, refusal.says.as_str()),
-    }
-}
-
-async fn ended(
-    actions: &PostgresActions,
-    kept: &mut KeptSession,
-    plan: &Plan,
-    gid: &str,
-    database: &str,
 ) -> Result<Outcome, Refusal> {
     let statement = statement(gid)?;
     let (look, connection) = actions.look(kept, &[]).await?;
@@ -272,16 +260,12 @@ async fn end_it(
         Ok(Ok(())) => {}
         Ok(Err(error)) => return Err(refusal(actions, &error, found, gid)),
         Err(_elapsed) => {
-            return Err(Refusal::failed("unknown whether it was done (no answer in time): look again"));
+            return Err(unknown(&"no answer in time"));
         }
     }
     let took = began.elapsed();
     let watched = async {
-        let mut after = Look::take(session, &[]).await?;
-        while after.freed(waiters) < waiters.len() as u64 && began.elapsed() < took + WATCH {
-            sleep(Duration::from_millis(50)).await;
-            after = Look::take(session, &[]).await?;
-        }
+        let after = Look::once_freed(session, waiters, WATCH).await?;
         let left = sqlx::query(ONE).bind(gid).fetch_optional(&mut *session).await?;
         let xid = left.map(|row| row.try_get::<String, _>(0)).transpose()?;
         Ok::<_, Error>((after, xid.is_some_and(|xid| xid == found.xid)))
@@ -313,22 +297,13 @@ fn refusal(actions: &PostgresActions, error: &Error, found: &Found, gid: &str) -
         "42704" => Refusal::nothing_to_do(&format!("{gid} was ended by somebody else meanwhile")),
         "55000" => Refusal::failed(&format!("{gid} is being ended by somebody else right now: look again")),
         "42501" => Refusal::refused(&format!("nothing was done: only {owner} or a superuser may end {gid}")),
-        "" => Refusal::failed(&format!("unknown whether it was done ({}): look again", actions.words(error))),
+        "" => unknown(&actions.words(error)),
         _ => Refusal::failed(&format!("nothing was done: {}", actions.words(error))),
     }
 }
 
 fn report(plan: &Plan, gid: &str, took: Duration, after: &Look, waiters: &[Waiter], still: bool) -> Outcome {
-    let freed = after.freed(waiters);
-    let rest = match (waiters.len() as u64 - freed, after.next_root()) {
-        (0, _) | (_, None) => String::new(),
-        (_, Some((root, _))) => format!("; the rest waits behind {root}"),
-    };
-    let on = match (waiters.len(), freed) {
-        (0, _) => "nobody waited behind it".to_owned(),
-        (all, 1) => format!("1 of {all} that waited goes on{rest}"),
-        (all, _) => format!("{freed} of {all} that waited go on{rest}"),
-    };
+    let (freed, on) = (after.freed(waiters), after.told_of(waiters));
     let took = span(took.as_secs_f64());
     let (kind, says, step) = if still {
         let step = StepResult::Failed(SafeText::new(&format!("{gid} is still there")));

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
+use super::action::BriefAction;
+use super::plan_id;
+use super::refusals::{answer, changed, meant_for, unknown, unseen};
 use super::server_look::{Look, Standing};
-use super::{Action, ProgressSink, StopFlag, plan_id};
 use crate::config::TargetSpec;
 use crate::dial::HaproxyDoor;
 use crate::journal::Intended;
@@ -49,10 +50,7 @@ impl HaproxyActions {
                  admin (unix:/run/haproxy/admin.sock or tcp://host:port)",
             )
         })?;
-        match timeout(self.patience, door.ask(commands)).await {
-            Ok(answer) => answer.map_err(|error| Refusal::failed(&error.to_string())),
-            Err(_elapsed) => Err(Refusal::failed(&format!("no answer within {:.0?}", self.patience))),
-        }
+        answer(self.patience, door.ask(commands)).await
     }
 
     /// A fresh look at one backend; a refusal where the socket's level permits no change.
@@ -71,34 +69,12 @@ impl HaproxyActions {
             .ok_or_else(|| Refusal::refused(&format!("{} has no backend {backend:?}", self.target)))
     }
 
-    async fn planned(&self, intent: &Intent) -> Result<Plan, Refusal> {
-        let wish = self.wish(intent)?;
-        let Wish { backend, server, to } = wish;
-        let look = self.look(backend).await?;
-        let one = look.find(server).ok_or_else(|| {
-            Refusal::refused(&format!("{backend} has no server {server:?} on {}", self.target))
-        })?;
-        if one.is(to) {
-            return Err(Refusal::nothing_to_do(&format!("{backend}/{server} is {} already", done(to))));
-        }
-        let left = look.takers_beside(server);
-        if takes_out(to) && one.takes() && left == 0 {
-            return Err(Refusal::refused(&format!(
-                "{server} is the last server of {backend} that takes requests: without it everybody gets 503; \
-                 bring another back first"
-            )));
-        }
-        Ok(self.plan_of(wish, &look, one, left))
-    }
-
     /// What an intent wants, if it is meant for this proxy and can be said to it.
     fn wish<'i>(&self, intent: &'i Intent) -> Result<Wish<'i>, Refusal> {
-        let Intent::SetServer { target, backend, server, to } = intent else {
+        let Intent::SetServer { target: _, backend, server, to } = intent else {
             return Err(Refusal::refused(&format!("a HAProxy cannot {}", intent.name())));
         };
-        if *target != self.target {
-            return Err(Refusal::refused(&format!("meant for {target}, but this is {}", self.target)));
-        }
+        meant_for(intent, &self.target)?;
         if !(legal(backend) && legal(server)) {
             return Err(Refusal::refused("that is no name HAProxy gives to a backend or a server"));
         }
@@ -165,59 +141,17 @@ impl HaproxyActions {
         }
     }
 
-    async fn carried_out(&self, plan: &Plan) -> Outcome {
-        let outcome = |kind, says: &str| Outcome::new(plan.id.clone(), kind, says);
-        let Wish { backend, server, to } = match self.wish(&plan.intent) {
-            Ok(wish) => wish,
-            Err(refusal) => return outcome(refusal.kind, refusal.says.as_str()),
-        };
-        // Planned anew: whoever else acted meanwhile, or a server that went down, changes what may be done.
-        let fresh = match self.planned(&plan.intent).await {
-            Ok(fresh) => fresh,
-            Err(refusal) => return outcome(refusal.kind, refusal.says.as_str()),
-        };
-        if fresh.identity != plan.identity {
-            return outcome(
-                OutcomeKind::Refused,
-                "it is not what it was when it was planned: nothing was done",
-            );
-        }
-        match self.ask(&command(backend, server, to)).await {
-            Ok(answer) if answer.trim().is_empty() => {}
-            Ok(answer) => {
-                let says = format!("HAProxy says: {}", SafeText::new(answer.trim()));
-                return outcome(OutcomeKind::Failed, &says);
-            }
-            Err(refusal) => {
-                let says = format!("unknown whether it was done ({}): look again", refusal.says);
-                return outcome(OutcomeKind::Failed, &says);
-            }
-        }
-        self.verified(plan, backend, server, to).await
-    }
-
-    async fn verified(&self, plan: &Plan, backend: &str, server: &str, to: ServerChange) -> Outcome {
+    async fn verified(&self, plan: &Plan, wish: Wish<'_>) -> Result<Outcome, Refusal> {
+        let Wish { backend, server, to } = wish;
         let began = Instant::now();
-        let outcome = |kind, says: &str, step: StepResult| Outcome {
-            steps: vec![step],
-            ..Outcome::new(plan.id.clone(), kind, says)
+        let outcome = |kind, says: &str, step: StepResult| {
+            Ok(Outcome { steps: vec![step], ..Outcome::new(plan.id.clone(), kind, says) })
         };
         loop {
-            let look = match self.look(backend).await {
-                Ok(look) => look,
-                Err(refusal) => {
-                    let says =
-                        format!("sent, but unknown whether it was done ({}): look again", refusal.says);
-                    return outcome(OutcomeKind::Failed, &says, StepResult::Failed(refusal.says));
-                }
-            };
+            let look = self.look(backend).await.map_err(|refusal| unseen(&refusal))?;
             let Some(one) = look.find(server) else {
-                let gone = SafeText::new("it is no longer there");
-                return outcome(
-                    OutcomeKind::Failed,
-                    "sent, but the server is gone",
-                    StepResult::AlreadyGone(gone),
-                );
+                let gone = StepResult::AlreadyGone(SafeText::new("it is no longer there"));
+                return outcome(OutcomeKind::Failed, "sent, but the server is gone", gone);
             };
             if one.is(to) {
                 let takers = look.servers.iter().filter(|it| it.takes()).count();
@@ -247,7 +181,7 @@ fn legal(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
 }
 
-fn command(backend: &str, server: &str, to: ServerChange) -> String {
+fn command(Wish { backend, server, to }: Wish<'_>) -> String {
     match to {
         ServerChange::Ready | ServerChange::Healthy => format!("set server {backend}/{server} state ready"),
         ServerChange::Drain => format!("set server {backend}/{server} state drain"),
@@ -290,18 +224,39 @@ const fn then(to: ServerChange) -> &'static str {
     }
 }
 
-impl Action for HaproxyActions {
-    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
-        Box::pin(self.planned(intent))
+impl BriefAction for HaproxyActions {
+    async fn planned(&self, intent: &Intent) -> Result<Plan, Refusal> {
+        let wish = self.wish(intent)?;
+        let Wish { backend, server, to } = wish;
+        let look = self.look(backend).await?;
+        let one = look.find(server).ok_or_else(|| {
+            Refusal::refused(&format!("{backend} has no server {server:?} on {}", self.target))
+        })?;
+        if one.is(to) {
+            return Err(Refusal::nothing_to_do(&format!("{backend}/{server} is {} already", done(to))));
+        }
+        let left = look.takers_beside(server);
+        if takes_out(to) && one.takes() && left == 0 {
+            return Err(Refusal::refused(&format!(
+                "{server} is the last server of {backend} that takes requests: without it everybody gets 503; \
+                 bring another back first"
+            )));
+        }
+        Ok(self.plan_of(wish, &look, one, left))
     }
 
-    fn act<'a>(
-        &'a self,
-        intended: &'a Intended,
-        _progress: ProgressSink,
-        _stop: StopFlag,
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.carried_out(intended.plan()))
+    async fn carried_out(&self, intended: &Intended) -> Result<Outcome, Refusal> {
+        let plan = intended.plan();
+        let wish = self.wish(&plan.intent)?;
+        // Planned anew: whoever else acted meanwhile, or a server that went down, changes what may be done.
+        if self.planned(&plan.intent).await?.identity != plan.identity {
+            return Err(changed());
+        }
+        let says = self.ask(&command(wish)).await.map_err(|refusal| unknown(&refusal))?;
+        if !says.trim().is_empty() {
+            return Err(Refusal::failed(&format!("HAProxy says: {}", SafeText::new(says.trim()))));
+        }
+        self.verified(plan, wish).await
     }
 }
 

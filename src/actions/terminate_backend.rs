@@ -11,6 +11,7 @@ use super::plan_id;
 use super::postgres_actions::PostgresActions;
 use super::postgres_look::{Look, Waiter};
 use super::postgres_plan::{lines, warnings};
+use super::refusals::{unknown, unseen};
 use crate::detect::blocking::Node;
 use crate::dial::as_sent;
 use crate::model::words::{many, span};
@@ -109,21 +110,15 @@ pub(super) async fn act(
     kept: &mut KeptSession,
     plan: &Plan,
     keys: &[BackendKey],
-) -> Outcome {
-    let outcome = |kind, says: &str| Outcome::new(plan.id.clone(), kind, says);
-    let (before, connection) = match actions.look(kept, keys).await {
-        Ok(looked) => looked,
-        Err(refusal) => return outcome(refusal.kind, refusal.says.as_str()),
-    };
+) -> Result<Outcome, Refusal> {
+    let (before, connection) = actions.look(kept, keys).await?;
     let found: Vec<_> = keys.iter().filter_map(|key| before.find(*key)).collect();
     if found.is_empty() {
-        let why = keys
-            .first()
-            .map_or_else(|| Refusal::nothing_to_do("no session was named"), |key| before.absence(*key));
-        return outcome(why.kind, why.says.as_str());
+        let nobody = || Refusal::nothing_to_do("no session was named");
+        return Err(keys.first().map_or_else(nobody, |key| before.absence(*key)));
     }
     if let Some(why) = identity_change(&plan.identity, &identity(&before, &found)) {
-        return outcome(OutcomeKind::Refused, &format!("{why}: nothing was done"));
+        return Err(Refusal::refused(&format!("{why}: nothing was done")));
     }
     let nodes: Vec<Node> = found.iter().map(|(at, _)| Node::Backend(*at)).collect();
     let waiters = before.waiting_behind(&nodes);
@@ -135,21 +130,14 @@ pub(super) async fn act(
         Ok(Err(error)) if error.as_database_error().is_some() => {
             return refused_by_server(actions, plan, &meant, &error, connection).await;
         }
-        Ok(Err(error)) => return outcome(OutcomeKind::Failed, &unknown(&actions.words(&error))),
-        Err(_elapsed) => return outcome(OutcomeKind::Failed, &unknown("no answer in time")),
+        Ok(Err(error)) => return Err(unknown(&actions.words(&error))),
+        Err(_elapsed) => return Err(unknown(&"no answer in time")),
     };
     if signalled.is_empty() {
-        return outcome(
-            OutcomeKind::NothingToDo,
-            &format!("{} had ended before the signal", many(meant.len() as u64, "session", "sessions")),
-        );
+        let sessions = many(meant.len() as u64, "session", "sessions");
+        return Err(Refusal::nothing_to_do(&format!("{sessions} had ended before the signal")));
     }
     verify(actions, plan, &meant, &waiters, connection, began).await
-}
-
-/// What to say when the answer to the signal was lost.
-fn unknown(why: &str) -> String {
-    format!("unknown whether it was done ({why}): look again")
 }
 
 /// Signals all of them by one statement; the pids for which the server says it did.
@@ -173,11 +161,11 @@ async fn refused_by_server(
     keys: &[BackendKey],
     error: &Error,
     connection: &mut PgConnection,
-) -> Outcome {
+) -> Result<Outcome, Refusal> {
     let words = actions.signal_words(error);
     sleep(Duration::from_millis(200)).await;
     let Ok(Ok(there)) = timeout(PATIENCE, still_there(connection, keys)).await else {
-        return Outcome::new(plan.id.clone(), OutcomeKind::Failed, &unknown(&words));
+        return Err(unknown(&words));
     };
     let step = |key: &BackendKey| {
         if there.iter().any(|(pid, _)| *pid == key.pid) {
@@ -192,7 +180,7 @@ async fn refused_by_server(
         many(keys.len() as u64, "session", "sessions")
     );
     let steps = keys.iter().map(step).collect();
-    Outcome { steps, ..Outcome::new(plan.id.clone(), OutcomeKind::Failed, &says) }
+    Ok(Outcome { steps, ..Outcome::new(plan.id.clone(), OutcomeKind::Failed, &says) })
 }
 
 /// Waits until the sessions are gone, then until those behind them go on, and tells what was seen.
@@ -203,7 +191,7 @@ async fn verify(
     waiters: &[Waiter],
     connection: &mut PgConnection,
     began: Instant,
-) -> Outcome {
+) -> Result<Outcome, Refusal> {
     let watched = async {
         let mut there = still_there(connection, keys).await?;
         while !there.is_empty() && began.elapsed() < PATIENCE {
@@ -211,25 +199,14 @@ async fn verify(
             there = still_there(connection, keys).await?;
         }
         let ended = began.elapsed();
-        let mut after = Look::take(connection, &[]).await?;
-        while after.freed(waiters) < waiters.len() as u64 && began.elapsed() < ended + WATCH {
-            sleep(Duration::from_millis(50)).await;
-            after = Look::take(connection, &[]).await?;
-        }
+        let after = Look::once_freed(connection, waiters, WATCH).await?;
         Ok::<_, Error>((there, after, ended))
     };
-    let (there, after, ended) = match timeout(PATIENCE + WATCH + PATIENCE, watched).await {
-        Ok(Ok(seen)) => seen,
-        Ok(Err(error)) => {
-            let says = format!("signalled, but {}", unknown(&actions.words(&error)));
-            return Outcome::new(plan.id.clone(), OutcomeKind::Failed, &says);
-        }
-        Err(_elapsed) => {
-            let says = format!("signalled, but {}", unknown("no answer in time"));
-            return Outcome::new(plan.id.clone(), OutcomeKind::Failed, &says);
-        }
-    };
-    report(plan, keys, &there, &after, waiters, ended)
+    match timeout(PATIENCE + WATCH + PATIENCE, watched).await {
+        Ok(Ok((there, after, ended))) => Ok(report(plan, keys, &there, &after, waiters, ended)),
+        Ok(Err(error)) => Err(unseen(&actions.words(&error))),
+        Err(_elapsed) => Err(unseen(&"no answer in time")),
+    }
 }
 
 /// Those of the sessions that are still there, with what they wait for.
@@ -275,20 +252,7 @@ fn report(
         [one] => format!("pid {}", one.pid),
         _ => format!("{ended} of {} sessions", keys.len()),
     };
-    let on = if waiters.is_empty() {
-        "nobody waited behind it".to_owned()
-    } else {
-        let left = waiters.len() as u64 - freed;
-        let rest = match (left, after.next_root()) {
-            (0, _) | (_, None) => String::new(),
-            (_, Some((root, _))) => format!("; the rest waits behind {root}"),
-        };
-        format!(
-            "{freed} of {} that waited {} on{rest}",
-            waiters.len(),
-            if freed == 1 { "goes" } else { "go" }
-        )
-    };
+    let on = after.told_of(waiters);
     let (kind, says) = if there.is_empty() {
         (OutcomeKind::Done, format!("ended {what} in {}; {on}", span(took.as_secs_f64())))
     } else {

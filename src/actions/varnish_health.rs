@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use tokio::time::timeout;
-
-use super::{Action, ProgressSink, StopFlag, plan_id};
+use super::action::BriefAction;
+use super::plan_id;
+use super::refusals::{answer, changed, meant_for, unknown, unseen};
 use crate::config::TargetSpec;
 use crate::dial::{VarnishBackend, VarnishDial};
 use crate::journal::Intended;
@@ -58,10 +57,7 @@ impl VarnishActions {
     }
 
     async fn ask(&self, words: &[&str]) -> Result<String, Refusal> {
-        match timeout(self.patience, self.dial.ask(words)).await {
-            Ok(answer) => answer.map_err(|error| Refusal::failed(&error.to_string())),
-            Err(_elapsed) => Err(Refusal::failed(&format!("no answer within {:.0?}", self.patience))),
-        }
+        answer(self.patience, self.dial.ask(words)).await
     }
 
     async fn look(&self) -> Result<Look, Refusal> {
@@ -72,29 +68,15 @@ impl VarnishActions {
     }
 
     fn wish<'i>(&self, intent: &'i Intent) -> Result<Wish<'i>, Refusal> {
-        let Intent::SetServer { target, backend, server, to } = intent else {
+        let Intent::SetServer { target: _, backend, server, to } = intent else {
             return Err(Refusal::refused(&format!("a Varnish cannot {}", intent.name())));
         };
-        if *target != self.target {
-            return Err(Refusal::refused(&format!("meant for {target}, but this is {}", self.target)));
-        }
+        meant_for(intent, &self.target)?;
         if !legal(server) {
             return Err(Refusal::refused("that is no name a VCL gives to a backend"));
         }
         word(*to)?;
         Ok(Wish { group: backend, server, to: *to })
-    }
-
-    async fn planned(&self, intent: &Intent) -> Result<Plan, Refusal> {
-        let wish = self.wish(intent)?;
-        let look = self.look().await?;
-        let Some(one) = look.find(wish.server) else {
-            return Err(Refusal::refused(&format!("{} has no backend {:?}", self.target, wish.server)));
-        };
-        if is(one, wish.to) {
-            return Err(Refusal::nothing_to_do(&format!("{} is {} already", one.name, one.told())));
-        }
-        Ok(self.plan_of(intent, wish, &look, one))
     }
 
     fn plan_of(&self, intent: &Intent, wish: Wish<'_>, look: &Look, one: &VarnishBackend) -> Plan {
@@ -149,67 +131,31 @@ impl VarnishActions {
         }
     }
 
-    async fn carried_out(&self, plan: &Plan) -> Outcome {
-        let outcome = |kind, says: &str| Outcome::new(plan.id.clone(), kind, says);
-        let refused = |refusal: &Refusal| outcome(refusal.kind, refusal.says.as_str());
-        let wish = match self.wish(&plan.intent) {
-            Ok(wish) => wish,
-            Err(refusal) => return refused(&refusal),
-        };
-        // Looked at anew: whoever else acted meanwhile, or a probe that failed, changes what may be done.
-        let look = match self.look().await {
-            Ok(look) => look,
-            Err(refusal) => return refused(&refusal),
-        };
-        let Some(one) = look.find(wish.server) else {
-            return outcome(OutcomeKind::Refused, "the backend is gone: nothing was done");
-        };
-        if is(one, wish.to) {
-            return outcome(OutcomeKind::NothingToDo, &format!("{} is {} already", one.name, one.told()));
-        }
-        if look.identity(one) != plan.identity {
-            return outcome(
-                OutcomeKind::Refused,
-                "it is not what it was when it was planned: nothing was done",
-            );
-        }
-        let name = format!("{}.{}", one.vcl, one.name);
-        let health = match word(wish.to) {
-            Ok(health) => health,
-            Err(refusal) => return refused(&refusal),
-        };
-        if let Err(refusal) = self.ask(&["backend.set_health", &name, health]).await {
-            let says = format!("unknown whether it was done ({}): look again", refusal.says);
-            return outcome(OutcomeKind::Failed, &says);
-        }
-        let before = one.told();
-        let step = |kind, says: &str, step: StepResult| Outcome { steps: vec![step], ..outcome(kind, says) };
-        match self.look().await {
-            Err(refusal) => {
-                let says = format!("sent, but unknown whether it was done ({}): look again", refusal.says);
-                step(OutcomeKind::Failed, &says, StepResult::Failed(refusal.says))
+    /// Looks at what came of it.
+    async fn verified(&self, plan: &Plan, wish: Wish<'_>, before: &str) -> Result<Outcome, Refusal> {
+        let look = self.look().await.map_err(|refusal| unseen(&refusal))?;
+        let (kind, says, step) = match look.find(wish.server) {
+            Some(one) if is(one, wish.to) => {
+                let takers = look.0.iter().filter(|it| it.healthy).count();
+                let says = format!(
+                    "{} was {before}, is {}; {takers} of {} backends take requests",
+                    one.name,
+                    one.told(),
+                    look.0.len()
+                );
+                (OutcomeKind::Done, says, StepResult::Done(SafeText::new(&one.told())))
             }
-            Ok(look) => match look.find(wish.server) {
-                Some(one) if is(one, wish.to) => {
-                    let takers = look.0.iter().filter(|it| it.healthy).count();
-                    let says = format!(
-                        "{} was {before}, is {}; {takers} of {} backends take requests",
-                        one.name,
-                        one.told(),
-                        look.0.len()
-                    );
-                    step(OutcomeKind::Done, &says, StepResult::Done(SafeText::new(&one.told())))
-                }
-                Some(one) => {
-                    let says = format!("told so, but {} is still {}", one.name, one.told());
-                    step(OutcomeKind::Failed, &says, StepResult::Failed(SafeText::new(&one.told())))
-                }
-                None => {
-                    let gone = SafeText::new("it is no longer there");
-                    step(OutcomeKind::Failed, "sent, but the backend is gone", StepResult::AlreadyGone(gone))
-                }
-            },
-        }
+            Some(one) => {
+                let says = format!("told so, but {} is still {}", one.name, one.told());
+                (OutcomeKind::Failed, says, StepResult::Failed(SafeText::new(&one.told())))
+            }
+            None => {
+                let gone = SafeText::new("it is no longer there");
+                let says = "sent, but the backend is gone".to_owned();
+                (OutcomeKind::Failed, says, StepResult::AlreadyGone(gone))
+            }
+        };
+        Ok(Outcome { steps: vec![step], ..Outcome::new(plan.id.clone(), kind, &says) })
     }
 }
 
@@ -243,6 +189,10 @@ fn is(one: &VarnishBackend, to: ServerChange) -> bool {
     }
 }
 
+fn already(one: &VarnishBackend) -> Refusal {
+    Refusal::nothing_to_do(&format!("{} is {} already", one.name, one.told()))
+}
+
 /// What brings it back to where it is.
 fn back(one: &VarnishBackend) -> ServerChange {
     match one.admin.as_str() {
@@ -267,18 +217,37 @@ const fn then(to: ServerChange) -> &'static str {
     }
 }
 
-impl Action for VarnishActions {
-    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
-        Box::pin(self.planned(intent))
+impl BriefAction for VarnishActions {
+    async fn planned(&self, intent: &Intent) -> Result<Plan, Refusal> {
+        let wish = self.wish(intent)?;
+        let look = self.look().await?;
+        let Some(one) = look.find(wish.server) else {
+            return Err(Refusal::refused(&format!("{} has no backend {:?}", self.target, wish.server)));
+        };
+        if is(one, wish.to) {
+            return Err(already(one));
+        }
+        Ok(self.plan_of(intent, wish, &look, one))
     }
 
-    fn act<'a>(
-        &'a self,
-        intended: &'a Intended,
-        _progress: ProgressSink,
-        _stop: StopFlag,
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.carried_out(intended.plan()))
+    async fn carried_out(&self, intended: &Intended) -> Result<Outcome, Refusal> {
+        let plan = intended.plan();
+        let wish = self.wish(&plan.intent)?;
+        // Looked at anew: whoever else acted meanwhile, or a probe that failed, changes what may be done.
+        let look = self.look().await?;
+        let Some(one) = look.find(wish.server) else {
+            return Err(Refusal::refused("the backend is gone: nothing was done"));
+        };
+        if is(one, wish.to) {
+            return Err(already(one));
+        }
+        if look.identity(one) != plan.identity {
+            return Err(changed());
+        }
+        let name = format!("{}.{}", one.vcl, one.name);
+        let sent = self.ask(&["backend.set_health", &name, word(wish.to)?]).await;
+        sent.map_err(|refusal| unknown(&refusal))?;
+        self.verified(plan, wish, &one.told()).await
     }
 }
 

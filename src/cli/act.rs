@@ -302,7 +302,7 @@ async fn answer() -> String {
 }
 
 fn refusal_outcome(refusal: &Refusal) -> Outcome {
-    Outcome::new(crate::model::PlanId(String::new()), refusal.kind, refusal.says.as_str())
+    refusal.clone().ends(&crate::model::PlanId(String::new()))
 }
 
 /// What came of it, as text or as JSON, and the exit code.

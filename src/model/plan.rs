@@ -101,6 +101,12 @@ impl Refusal {
     pub fn failed(says: &str) -> Self {
         Self { kind: OutcomeKind::Failed, says: SafeText::new(says) }
     }
+
+    /// The outcome of an act that this ended.
+    #[must_use]
+    pub fn ends(self, plan: &PlanId) -> Outcome {
+        Outcome { says: self.says, ..Outcome::new(plan.clone(), self.kind, "") }
+    }
 }
 
 /// The four ways an act can end.

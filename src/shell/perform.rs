@@ -167,7 +167,7 @@ impl Hands {
         }
         let action = match self.action(&plan.intent).await {
             Ok(action) => action,
-            Err(refusal) => return Outcome::new(id, refusal.kind, refusal.says.as_str()),
+            Err(refusal) => return refusal.ends(&id),
         };
         let intended = match self.intend(plan).await {
             Ok(intended) => intended,

@@ -1,12 +1,14 @@
 //! The gentlest clear: the number that an application puts into its keys is raised, in one command.
 
+use std::fmt::Display;
+
 use redis::aio::MultiplexedConnection;
 
 use super::super::plan_id;
 use super::server::{Facts, ask, number, refused};
 use crate::model::{
-    Confirm, Intent, Namespace, Outcome, OutcomeKind, Plan, PlanLine, SafeText, StepResult, TargetId,
-    Timestamp,
+    Confirm, Intent, Namespace, Outcome, OutcomeKind, Plan, PlanLine, Refusal, SafeText, StepResult,
+    TargetId, Timestamp,
 };
 
 /// The version now; `None` when the key does not exist.
@@ -119,25 +121,33 @@ pub(in crate::actions) async fn act(
         Ok(version) => look(&mut connection, key).await.map(|now| (version, now)),
         Err(why) => Err(why),
     };
-    let (kind, says) = match seen {
-        Ok((version, Some(now))) if now >= version => (
-            OutcomeKind::Done,
-            format!("raised {key} to {version}; the keys of before stay, unread, until they expire"),
-        ),
-        Ok((version, _)) => (
-            OutcomeKind::Failed,
-            format!(
-                "raised {key} to {version}, but it was not there when read back: somebody else writes it"
-            ),
-        ),
-        Err(why) => (OutcomeKind::Failed, why),
+    let done = match seen {
+        Ok((version, Some(now))) if now >= version => Ok(version),
+        Ok((version, _)) => Err(Refusal::failed(&format!(
+            "raised {key} to {version}, but it was not there when read back: somebody else writes it"
+        ))),
+        Err(why) => Err(Refusal::failed(&why)),
     };
-    let text = SafeText::new(&says);
-    let step = if kind == OutcomeKind::Done { StepResult::Done(text) } else { StepResult::Failed(text) };
-    Outcome {
-        matched: Some(0),
-        deleted: Some(0),
-        steps: vec![step],
-        ..Outcome::new(plan.id.clone(), kind, &says)
-    }
+    raised_outcome(plan, key, done)
+}
+
+/// The outcome of raising `key`, with the version it was seen at.
+pub(in crate::actions) fn raised_outcome(
+    plan: &Plan,
+    key: &str,
+    done: Result<impl Display, Refusal>,
+) -> Outcome {
+    let (outcome, step) = match done {
+        Ok(version) => {
+            let says =
+                format!("raised {key} to {version}; the keys of before stay, unread, until they expire");
+            let outcome = Outcome::new(plan.id.clone(), OutcomeKind::Done, &says);
+            (outcome, StepResult::Done(SafeText::new(&says)))
+        }
+        Err(refusal) => {
+            let step = StepResult::Failed(refusal.says.clone());
+            (refusal.ends(&plan.id), step)
+        }
+    };
+    Outcome { matched: Some(0), deleted: Some(0), steps: vec![step], ..outcome }
 }

@@ -7,9 +7,8 @@ mod redis_switch;
 mod sql_switch;
 mod words;
 
-use futures_util::future::BoxFuture;
-
-use super::{Action, ProgressSink, StopFlag};
+use super::action::BriefAction;
+use super::refusals::meant_for;
 use crate::config::TargetSpec;
 use crate::journal::Intended;
 use crate::model::{
@@ -41,12 +40,10 @@ impl QueueActions {
 
     /// What an intent wants, if it is meant for this target and the library can be told so.
     fn wish<'i>(&self, intent: &'i Intent) -> Result<Wish<'i>, Refusal> {
-        let Intent::PauseQueue { target, queue, to } = intent else {
+        let Intent::PauseQueue { target: _, queue, to } = intent else {
             return Err(Refusal::refused(&format!("worker queues cannot {}", intent.name())));
         };
-        if *target != self.spec.id {
-            return Err(Refusal::refused(&format!("meant for {target}, but this is {}", self.spec.id)));
-        }
+        meant_for(intent, &self.spec.id)?;
         let queue = queue.as_deref();
         match (pause_reach(&self.spec.kind).map_err(Refusal::refused)?, queue) {
             (PauseReach::All, Some(_)) => Err(Refusal::refused(&format!(
@@ -62,7 +59,9 @@ impl QueueActions {
             _ => Ok(Wish { queue, to: *to }),
         }
     }
+}
 
+impl BriefAction for QueueActions {
     async fn planned(&self, intent: &Intent) -> Result<Plan, Refusal> {
         let wish = self.wish(intent)?;
         match self.spec.kind.as_str() {
@@ -72,38 +71,15 @@ impl QueueActions {
         }
     }
 
-    async fn carried_out(&self, plan: &Plan) -> Outcome {
-        let done = async {
-            let wish = self.wish(&plan.intent)?;
-            match self.spec.kind.as_str() {
-                "bullmq" => bullmq::act(&self.spec, wish, &plan.identity).await,
-                "solid_queue" | "good_job" | "river" => {
-                    sql_switch::act(&self.spec, wish, &plan.identity).await
-                }
-                _ => redis_switch::act(&self.spec, wish, &plan.identity).await,
-            }
-        };
-        match done.await {
-            Ok(says) => Outcome {
-                steps: vec![StepResult::Done(SafeText::new(&says))],
-                ..Outcome::new(plan.id.clone(), OutcomeKind::Done, &says)
-            },
-            Err(refusal) => Outcome::new(plan.id.clone(), refusal.kind, refusal.says.as_str()),
-        }
-    }
-}
-
-impl Action for QueueActions {
-    fn plan<'a>(&'a self, intent: &'a Intent) -> BoxFuture<'a, Result<Plan, Refusal>> {
-        Box::pin(self.planned(intent))
-    }
-
-    fn act<'a>(
-        &'a self,
-        intended: &'a Intended,
-        _progress: ProgressSink,
-        _stop: StopFlag,
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.carried_out(intended.plan()))
+    async fn carried_out(&self, intended: &Intended) -> Result<Outcome, Refusal> {
+        let plan = intended.plan();
+        let wish = self.wish(&plan.intent)?;
+        let says = match self.spec.kind.as_str() {
+            "bullmq" => bullmq::act(&self.spec, wish, &plan.identity).await,
+            "solid_queue" | "good_job" | "river" => sql_switch::act(&self.spec, wish, &plan.identity).await,
+            _ => redis_switch::act(&self.spec, wish, &plan.identity).await,
+        }?;
+        let steps = vec![StepResult::Done(SafeText::new(&says))];
+        Ok(Outcome { steps, ..Outcome::new(plan.id.clone(), OutcomeKind::Done, &says) })
     }
 }

@@ -6,6 +6,7 @@ use redis::{Pipeline, Value};
 use super::Wish;
 use super::words::{self, Found};
 use crate::actions::clear::{Facts, Server, ask, refused};
+use crate::actions::refusals::unknown;
 use crate::config::TargetSpec;
 use crate::model::{OutcomeKind, QueueChange, Refusal, SafeText};
 
@@ -41,9 +42,7 @@ pub(super) async fn sent(
     connection: &mut MultiplexedConnection,
     commands: &Pipeline,
 ) -> Result<Vec<Value>, Refusal> {
-    let answers = ask(connection, commands)
-        .await
-        .map_err(|why| Refusal::failed(&format!("unknown whether it was done ({why}): look again")))?;
+    let answers = ask(connection, commands).await.map_err(|why| unknown(&why))?;
     match refused(&answers) {
         Some(why) => Err(Refusal::refused(&why)),
         None => Ok(answers),

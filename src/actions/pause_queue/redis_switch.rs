@@ -5,8 +5,9 @@ use redis::{Pipeline, Value};
 
 use super::Wish;
 use super::redis_door::{allowed, facts, open, read, sent, told};
-use super::words::{self, Found, changed};
+use super::words::{self, Found};
 use crate::actions::clear::{Facts, number, text};
+use crate::actions::refusals::changed;
 use crate::config::TargetSpec;
 use crate::model::{Plan, QueueChange, Refusal};
 

@@ -5,7 +5,8 @@ use sqlx::{Error, Row as _};
 use tokio::time::timeout;
 
 use super::Wish;
-use super::words::{self, Found, changed};
+use super::words::{self, Found};
+use crate::actions::refusals::{changed, unknown};
 use crate::config::TargetSpec;
 use crate::dial::{PostgresDial, as_sent};
 use crate::model::{Plan, QueueChange, Refusal, Timestamp};
@@ -103,9 +104,8 @@ pub(super) async fn act(spec: &TargetSpec, wish: Wish<'_>, identity: &str) -> Re
         if changed_rows != 1 {
             return Err(Refusal::nothing_to_do("somebody else did it just now"));
         }
-        sqlx::raw_sql("commit").execute(&mut connection).await.map_err(|error| {
-            Refusal::failed(&format!("unknown whether it was done ({}): look again", told(&error)))
-        })?;
+        let committed = sqlx::raw_sql("commit").execute(&mut connection).await;
+        committed.map_err(|error| unknown(&told(&error)))?;
         let mut connection = open(spec, "begin read only").await?;
         let after = look(spec, &mut connection, wish).await?.found;
         if after.paused != (wish.to == QueueChange::Pause) {

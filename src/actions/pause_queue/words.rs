@@ -123,11 +123,6 @@ pub(super) fn done(wish: Wish<'_>, found: &Found) -> String {
     }
 }
 
-/// That the thing meant is another by now.
-pub(super) fn changed() -> Refusal {
-    Refusal::refused("it is not what it was when it was planned: nothing was done")
-}
-
 fn queues(wish: Wish<'_>, found: &Found) -> String {
     const SHOWN: usize = 6;
     if let Some(queue) = wish.queue {
