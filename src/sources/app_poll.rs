@@ -1,12 +1,11 @@
 //! One poll and one examination of an app server, whatever its kind.
 
-use tokio::time::Instant;
-
 use super::app_door::AppWay;
+use super::one_answer::one_answer;
 use super::{BoxFuture, Source, unix_queue};
 use crate::config::TargetSpec;
 use crate::model::words::many;
-use crate::model::{AppSample, DoctorLine, Millis, PollError, Reading, Sample, Severity, TargetId};
+use crate::model::{AppSample, DoctorLine, PollError, Reading, Sample, Severity, TargetId};
 
 /// What one kind knows: to ask, and to read the answer.
 pub(super) trait Ask: Send {
@@ -85,10 +84,6 @@ fn examine(sample: &AppSample, place: &str) -> Vec<DoctorLine> {
 
 impl Source for AppSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async move {
-            let began = Instant::now();
-            let sample = self.ask.look().await.map(|sample| Sample::App(Box::new(sample)));
-            vec![Reading { target: self.id.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.id.clone(), self.ask.look(), Sample::App)
     }
 }

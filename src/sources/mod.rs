@@ -19,6 +19,7 @@ mod memcached;
 pub mod nginx;
 mod node_exporter;
 mod node_metrics;
+mod one_answer;
 mod pgbouncer;
 mod php_fpm;
 mod postgres;

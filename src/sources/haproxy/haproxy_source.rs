@@ -1,7 +1,5 @@
 //! Asks one HAProxy.
 
-use tokio::time::Instant;
-
 use super::doctor::doctor;
 use super::parse;
 use super::processes;
@@ -9,7 +7,8 @@ use super::ring::Ring;
 use super::sockets;
 use crate::config::TargetSpec;
 use crate::dial::{HAPROXY_MOST, HaproxyDoor, ask_haproxy_master};
-use crate::model::{Millis, Missing, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
+use crate::model::{Missing, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
+use crate::sources::one_answer::one_answer;
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
 
@@ -185,11 +184,7 @@ const SILENT: u64 = 20;
 
 impl Source for HaproxySource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|it| Sample::Proxy(Box::new(it)));
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.sample(), Sample::Proxy)
     }
 }
 

@@ -1,15 +1,13 @@
 //! Asks one page of metrics.
 
 use reqwest::Url;
-use tokio::time::Instant;
 
 use super::mapping::Mapping;
 use super::means::Means;
 use super::pools;
 use crate::config::TargetSpec;
-use crate::model::{
-    DoctorLine, Millis, PollError, PollErrorKind, ProxySample, Reading, Sample, Severity, TargetId,
-};
+use crate::model::{DoctorLine, PollError, PollErrorKind, ProxySample, Reading, Sample, TargetId};
+use crate::sources::one_answer::{examined, one_answer, untold};
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
 
@@ -69,35 +67,17 @@ impl PrometheusSource {
 
 impl Source for PrometheusSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|it| Sample::Proxy(Box::new(it)));
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.sample(), Sample::Proxy)
     }
 }
 
 /// Polls once and tells what the page does not.
 fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
     let source = PrometheusSource::new(spec);
-    Box::pin(async move {
-        let bad = |why: &str| vec![DoctorLine::lacking(Severity::Critical, why, "")];
-        let mut source = match source {
-            Ok(source) => source,
-            Err(why) => return bad(&why),
-        };
-        match source.sample().await {
-            Err(error) => bad(&error.to_string()),
-            Ok(sample) => {
-                let servers: usize = sample.backends.iter().map(|it| it.servers.len()).sum();
-                let found = format!("{} pools, {servers} servers told by name", sample.backends.len());
-                let mut lines = vec![DoctorLine::fine(&found)];
-                lines.extend(sample.missing.iter().map(|gap| {
-                    let what = format!("{} not told: {}", gap.what, gap.why);
-                    DoctorLine::lacking(Severity::Unknown, &what, "")
-                }));
-                lines
-            }
-        }
+    examined(async move {
+        let sample = source?.sample().await.map_err(|error| error.to_string())?;
+        let servers: usize = sample.backends.iter().map(|it| it.servers.len()).sum();
+        let found = format!("{} pools, {servers} servers told by name", sample.backends.len());
+        Ok([DoctorLine::fine(&found)].into_iter().chain(untold(&sample.missing, "")).collect())
     })
 }

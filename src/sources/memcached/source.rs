@@ -8,6 +8,7 @@ use super::stats;
 use crate::config::TargetSpec;
 use crate::dial::{MemcachedDoor, MemcachedLine};
 use crate::model::{CacheSample, DoctorLine, Millis, PollError, Reading, Sample, Severity, TargetId};
+use crate::sources::one_answer::one_answer;
 use crate::sources::{BoxFuture, Source};
 
 /// Polls one memcached.
@@ -82,10 +83,6 @@ pub(super) async fn doctor(spec: TargetSpec) -> Vec<DoctorLine> {
 
 impl Source for MemcachedSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async move {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|sample| Sample::Cache(Box::new(sample)));
-            vec![Reading { target: self.id.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.id.clone(), self.sample(), Sample::Cache)
     }
 }

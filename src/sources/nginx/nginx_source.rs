@@ -1,16 +1,16 @@
 //! Asks one nginx.
 
 use reqwest::Url;
-use tokio::time::Instant;
 
 use super::stub_status::{self, StubStatus};
 use super::tail::{News, Tail};
 use super::upstreams::Upstreams;
 use crate::config::TargetSpec;
 use crate::model::{
-    DoctorLine, Millis, Missing, PollError, PollErrorKind, ProxyBackend, ProxyProcess, ProxySample, Reading,
-    Sample, Severity, TargetId, Untold,
+    DoctorLine, Missing, PollError, PollErrorKind, ProxyBackend, ProxyProcess, ProxySample, Reading, Sample,
+    TargetId, Untold,
 };
+use crate::sources::one_answer::{examined, one_answer, untold};
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
 
@@ -131,11 +131,7 @@ fn process(status: StubStatus) -> ProxyProcess {
 
 impl Source for NginxSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|it| Sample::Proxy(Box::new(it)));
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.sample(), Sample::Proxy)
     }
 }
 
@@ -146,27 +142,11 @@ fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
         .log
         .as_ref()
         .map_or_else(|| "/var/log/nginx/warroom.log".into(), |path| path.display().to_string());
-    Box::pin(async move {
-        let bad = |why: &str| vec![DoctorLine::lacking(Severity::Critical, why, "")];
-        let mut source = match source {
-            Ok(source) => source,
-            Err(why) => return bad(&why),
-        };
-        match source.sample().await {
-            Err(error) => bad(&error.to_string()),
-            Ok(sample) => {
-                let connections = sample.process.map_or(0, |process| process.connections);
-                let mut lines = vec![DoctorLine::fine(&format!("nginx: {connections} connections"))];
-                lines.extend(sample.missing.iter().map(|gap| {
-                    let what = format!("{} not told: {}", gap.what, gap.why);
-                    DoctorLine::lacking(
-                        Severity::Unknown,
-                        &what,
-                        &format!("{LOG_FORMAT} access_log {log} warroom;"),
-                    )
-                }));
-                lines
-            }
-        }
+    examined(async move {
+        let sample = source?.sample().await.map_err(|error| error.to_string())?;
+        let connections = sample.process.as_ref().map_or(0, |process| process.connections);
+        let found = DoctorLine::fine(&format!("nginx: {connections} connections"));
+        let mend = format!("{LOG_FORMAT} access_log {log} warroom;");
+        Ok([found].into_iter().chain(untold(&sample.missing, &mend)).collect())
     })
 }

@@ -1,14 +1,12 @@
 //! Asks one `node_exporter`.
 
 use reqwest::Url;
-use tokio::time::Instant;
 
 use crate::config::TargetSpec;
-use crate::model::{
-    DoctorLine, HostSample, Millis, PollError, PollErrorKind, Reading, Sample, Severity, TargetId,
-};
+use crate::model::{DoctorLine, HostSample, PollError, PollErrorKind, Reading, Sample, TargetId};
 use crate::sources::machine_lines::examine;
 use crate::sources::node_metrics::{Seen, is_wanted};
+use crate::sources::one_answer::{examined, one_answer};
 use crate::sources::prometheus_text::lines;
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
@@ -59,25 +57,15 @@ impl ExporterSource {
 
 impl Source for ExporterSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|sample| Sample::Host(Box::new(sample)));
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.sample(), Sample::Host)
     }
 }
 
 /// Reads the page once and tells every gap with its reason.
 fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
     let source = ExporterSource::new(spec);
-    Box::pin(async move {
-        let failed = |why: &str| vec![DoctorLine::lacking(Severity::Critical, why, "")];
-        match source {
-            Ok(source) => match source.sample().await {
-                Ok(sample) => examine(&sample),
-                Err(error) => failed(&error.to_string()),
-            },
-            Err(why) => failed(&why),
-        }
+    examined(async move {
+        let sample = source?.sample().await.map_err(|error| error.to_string())?;
+        Ok(examine(&sample))
     })
 }

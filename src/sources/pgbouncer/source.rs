@@ -1,12 +1,11 @@
 //! One console, kept open: a pooler that takes no more clients still answers it.
 
-use tokio::time::Instant;
-
 use super::console::Console;
 use super::parse;
 use crate::config::TargetSpec;
 use crate::dial::PostgresDial;
-use crate::model::{Millis, Missing, PollError, PoolerSample, Reading, SafeText, Sample, TargetId};
+use crate::model::{Missing, PollError, PoolerSample, Reading, SafeText, Sample, TargetId};
+use crate::sources::one_answer::one_answer;
 use crate::sources::{BoxFuture, Source};
 
 /// Clients up to which they are listed: the console cannot be asked for some of them only.
@@ -77,10 +76,6 @@ impl Session {
 
 impl Source for PgbouncerSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async move {
-            let began = Instant::now();
-            let sample = self.ask().await.map(|sample| Sample::Pooler(Box::new(sample)));
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.ask(), Sample::Pooler)
     }
 }

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::ask::{Answer, Session, ask};
 use crate::config::{ApplicationPattern, TargetSpec};
 use crate::dial::PostgresDial;
-use crate::model::{DatabaseSample, Millis, Reading, SafeText, Sample, TargetId};
+use crate::model::{DatabaseSample, PollError, Reading, SafeText, Sample, TargetId};
+use crate::sources::one_answer::one_answer;
 use crate::sources::{BoxFuture, Source};
 
 /// How long an unanswered question is waited for, over many polls, before its session is given up.
@@ -83,17 +84,17 @@ impl PostgresSource {
         self.session = session;
         self.patience = PATIENCE;
     }
+
+    /// The answer, with the kinds of processes named.
+    async fn named_answer(&mut self) -> Result<DatabaseSample, PollError> {
+        let mut sample = self.fresh_answer().await?;
+        self.name_processes(&mut sample);
+        Ok(sample)
+    }
 }
 
 impl Source for PostgresSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async move {
-            let began = Instant::now();
-            let sample = self.fresh_answer().await.map(|mut sample| {
-                self.name_processes(&mut sample);
-                Sample::Database(Box::new(sample))
-            });
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.named_answer(), Sample::Database)
     }
 }

@@ -6,9 +6,10 @@ use tokio::time::Instant;
 use super::{answer, query};
 use crate::config::TargetSpec;
 use crate::model::{
-    DoctorLine, FleetSample, Millis, Missing, PollError, PollErrorKind, Reading, Sample, Severity, TargetId,
+    DoctorLine, FleetSample, Millis, Missing, PollError, PollErrorKind, Reading, Sample, TargetId,
 };
 use crate::sources::machine_lines::examine;
+use crate::sources::one_answer::examined;
 use crate::sources::web_page::{Hints, WebPage};
 use crate::sources::{BoxFuture, Kind, Source};
 
@@ -109,16 +110,8 @@ impl Source for HostsSource {
 /// Asks once, counts the machines and tells what one of them lacks.
 fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
     let source = HostsSource::new(spec);
-    Box::pin(async move {
-        let failed = |why: &str| vec![DoctorLine::lacking(Severity::Critical, why, "")];
-        let source = match source {
-            Ok(source) => source,
-            Err(why) => return failed(&why),
-        };
-        let readings = match source.readings(Instant::now()).await {
-            Ok(readings) => readings,
-            Err(error) => return failed(&error.to_string()),
-        };
+    examined(async move {
+        let readings = source?.readings(Instant::now()).await.map_err(|error| error.to_string())?;
         let mut lines = Vec::new();
         for reading in &readings {
             match &reading.sample {
@@ -134,6 +127,6 @@ fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
                 _ => {}
             }
         }
-        lines
+        Ok(lines)
     })
 }

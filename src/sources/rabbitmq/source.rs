@@ -11,9 +11,10 @@ use super::ask::{Api, EXCHANGES};
 use super::roles::{Place, Role, roles};
 use crate::config::TargetSpec;
 use crate::model::{
-    Broker, Millis, Missing, PollError, PollErrorKind, Queue, QueueAge, QueueSample, Reading, SafeText,
-    Sample, TargetId, Timestamp,
+    Broker, Missing, PollError, PollErrorKind, Queue, QueueAge, QueueSample, Reading, SafeText, Sample,
+    TargetId, Timestamp,
 };
+use crate::sources::one_answer::one_answer;
 use crate::sources::web_page::{Answered, WebPage};
 use crate::sources::{BoxFuture, Source};
 
@@ -282,10 +283,6 @@ fn stream(row: &QueueRow, name: &str) -> Queue {
 
 impl Source for RabbitMq {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|sample| Sample::Queue(Box::new(sample)));
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.sample(), Sample::Queue)
     }
 }

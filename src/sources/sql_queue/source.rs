@@ -12,9 +12,8 @@ use super::presets::Question;
 use super::rows;
 use crate::config::TargetSpec;
 use crate::dial::PostgresDial;
-use crate::model::{
-    Millis, Missing, PollError, PollErrorKind, Queue, QueueSample, Reading, Sample, TargetId,
-};
+use crate::model::{Missing, PollError, PollErrorKind, Queue, QueueSample, Reading, Sample, TargetId};
+use crate::sources::one_answer::one_answer;
 use crate::sources::{BoxFuture, Source};
 
 /// Queues kept of one target; the rest is told as left out.
@@ -192,10 +191,6 @@ fn refusal(dial: &PostgresDial, question: &Question, error: &Error, hidden: bool
 
 impl Source for SqlQueue {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async move {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|sample| Sample::Queue(Box::new(sample)));
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.sample(), Sample::Queue)
     }
 }

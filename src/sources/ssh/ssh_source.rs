@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use tokio::time::Instant;
-
 use super::address::Address;
 use super::answer;
 use super::remote_shell::RemoteShell;
 use crate::config::TargetSpec;
-use crate::model::{DoctorLine, HostSample, Millis, PollError, Reading, Sample, Severity, TargetId};
+use crate::model::{DoctorLine, HostSample, PollError, Reading, Sample, TargetId};
 use crate::sources::machine_lines::examine;
+use crate::sources::one_answer::{examined, one_answer};
 use crate::sources::{BoxFuture, Kind, Source};
 
 /// A machine reached by ssh, without an agent.
@@ -65,25 +64,15 @@ impl SshSource {
 
 impl Source for SshSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|sample| Sample::Host(Box::new(sample)));
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.sample(), Sample::Host)
     }
 }
 
 /// Logs in, polls once and tells every gap with its reason.
 fn doctor(spec: &TargetSpec) -> BoxFuture<'static, Vec<DoctorLine>> {
     let source = SshSource::new(spec);
-    Box::pin(async move {
-        let failed = |why: &str| vec![DoctorLine::lacking(Severity::Critical, why, "")];
-        match source {
-            Ok(mut source) => match source.sample().await {
-                Ok(sample) => examine(&sample),
-                Err(error) => failed(&error.to_string()),
-            },
-            Err(why) => failed(&why),
-        }
+    examined(async move {
+        let sample = source?.sample().await.map_err(|error| error.to_string())?;
+        Ok(examine(&sample))
     })
 }

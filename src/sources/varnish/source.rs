@@ -10,9 +10,9 @@ use crate::config::TargetSpec;
 use crate::dial::{VarnishBackend, VarnishDial};
 use crate::model::words::many;
 use crate::model::{
-    DoctorLine, Millis, Missing, PollError, PollErrorKind, ProxySample, Reading, SafeText, Sample, Severity,
-    TargetId,
+    DoctorLine, Missing, PollError, PollErrorKind, ProxySample, Reading, SafeText, Sample, Severity, TargetId,
 };
+use crate::sources::one_answer::one_answer;
 use crate::sources::{BoxFuture, Source};
 
 /// How often a management that refused is asked again.
@@ -113,11 +113,7 @@ fn listens(text: &str) -> Vec<SafeText> {
 
 impl Source for VarnishSource {
     fn poll(&mut self) -> BoxFuture<'_, Vec<Reading>> {
-        Box::pin(async {
-            let began = Instant::now();
-            let sample = self.sample().await.map(|it| Sample::Proxy(Box::new(it)));
-            vec![Reading { target: self.target.clone(), took: Millis::from(began.elapsed()), sample }]
-        })
+        one_answer(self.target.clone(), self.sample(), Sample::Proxy)
     }
 }
 
