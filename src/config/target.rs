@@ -139,70 +139,35 @@ pub(super) fn target(
     if let Some(timeout) = doc.duration(&at, "timeout", millis(10), Duration::from_mins(1)) {
         spec.timeout = timeout;
     }
-    if takes.keys.contains(&"slow_after")
+    let has = |key: &str| takes.keys.contains(&key);
+    if has("slow_after")
         && let Some(slow) = doc.duration(&at, "slow_after", millis(1), Duration::from_hours(24))
     {
         spec.slow_after = slow;
     }
-    if takes.keys.contains(&"application_pattern")
-        && let Some((pattern, span)) = doc.text(&at, "application_pattern")
-    {
-        match ApplicationPattern::parse(&pattern) {
-            Ok(pattern) => spec.applications = Some(pattern),
-            Err(why) => doc.fault(&at, "application_pattern", &span, why),
-        }
+    texts(doc, &at, &has, &mut spec);
+    paths(doc, &at, &has, context, &mut spec);
+    if has("application_pattern") {
+        applications(doc, &at, &mut spec);
     }
-    if takes.keys.contains(&"queues") {
+    if has("queues") {
         queues(doc, &at, &mut spec);
     }
-    if takes.keys.contains(&"vhost") {
-        spec.vhost = doc.text(&at, "vhost").map(|(vhost, _)| vhost);
-    }
-    if takes.keys.contains(&"prefix")
-        && let Some((prefix, _)) = doc.text(&at, "prefix")
-    {
-        spec.prefix = Some(prefix);
-    }
-    if takes.keys.contains(&"schema")
-        && let Some((schema, _)) = doc.text(&at, "schema")
-    {
-        spec.schema = Some(schema);
-    }
-    if takes.keys.contains(&"statement") {
+    if has("statement") {
         statement(doc, &at, span, &mut spec);
     }
-    if takes.keys.contains(&"ssh_config") {
-        spec.ssh_config = doc.text(&at, "ssh_config").map(|(path, _)| resolve(context, &path));
-    }
     haproxy_keys(doc, &at, &mut spec);
-    if takes.keys.contains(&"log") {
-        spec.log = doc.text(&at, "log").map(|(path, _)| resolve(context, &path));
-    }
-    if takes.keys.contains(&"secret_file") {
-        spec.instance = doc.text(&at, "instance").map(|(name, _)| name);
-        spec.secret_file = doc.text(&at, "secret_file").map(|(path, _)| resolve(context, &path));
-    }
-    for key in ["listens", "status_path"].into_iter().filter(|key| takes.keys.contains(key)) {
-        if let Some((text, _)) = doc.text(&at, key) {
-            *(if key == "listens" { &mut spec.listens } else { &mut spec.status_path }) = Some(text);
-        }
-    }
-    if takes.keys.contains(&"token_env") {
+    if has("token_env") {
         token(doc, &at, context, &mut spec);
     }
-    for key in ["group", "group_by", "select"].into_iter().filter(|key| takes.keys.contains(key)) {
-        if let Some((text, _)) = doc.text(&at, key) {
-            *(if key == "select" { &mut spec.select } else { &mut spec.group }) = Some(text);
-        }
-    }
-    if takes.keys.contains(&"metrics") {
+    if has("metrics") {
         metrics(doc, &at, span, &mut spec);
     }
-    if takes.keys.contains(&"sentinel") {
+    if has("sentinel") {
         sentinels(doc, &at, span, &mut spec);
         tls_files(doc, &at, span, |path| resolve(context, path), &mut spec);
     }
-    if takes.keys.contains(&"namespace") {
+    if has("namespace") {
         namespaces(doc, &at, &mut spec);
     }
     if !takes.schemes.is_empty() {
@@ -210,6 +175,51 @@ pub(super) fn target(
     }
     spec.thresholds = thresholds(doc, &at);
     Some(spec)
+}
+
+/// Keys whose text is taken as it is.
+fn texts(doc: &mut Document<'_>, at: &Section<'_, '_>, has: &dyn Fn(&str) -> bool, spec: &mut TargetSpec) {
+    // The group of one machine, or the label that tells the group of each of many.
+    let group = if has("group_by") { "group_by" } else { "group" };
+    for (key, into) in [
+        ("vhost", &mut spec.vhost),
+        ("prefix", &mut spec.prefix),
+        ("schema", &mut spec.schema),
+        ("instance", &mut spec.instance),
+        ("listens", &mut spec.listens),
+        ("status_path", &mut spec.status_path),
+        (group, &mut spec.group),
+        ("select", &mut spec.select),
+    ] {
+        if has(key) {
+            *into = doc.text(at, key).map(|(text, _)| text);
+        }
+    }
+}
+
+/// Keys whose text is the path of a file.
+fn paths(
+    doc: &mut Document<'_>,
+    at: &Section<'_, '_>,
+    has: &dyn Fn(&str) -> bool,
+    context: &Context<'_>,
+    spec: &mut TargetSpec,
+) {
+    for (key, into) in
+        [("ssh_config", &mut spec.ssh_config), ("log", &mut spec.log), ("secret_file", &mut spec.secret_file)]
+    {
+        if has(key) {
+            *into = doc.text(at, key).map(|(path, _)| resolve(context, &path));
+        }
+    }
+}
+
+fn applications(doc: &mut Document<'_>, at: &Section<'_, '_>, spec: &mut TargetSpec) {
+    let Some((pattern, span)) = doc.text(at, "application_pattern") else { return };
+    match ApplicationPattern::parse(&pattern) {
+        Ok(pattern) => spec.applications = Some(pattern),
+        Err(why) => doc.fault(at, "application_pattern", &span, why),
+    }
 }
 
 fn kind(

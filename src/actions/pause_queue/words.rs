@@ -47,6 +47,33 @@ pub(super) fn plan(target: &TargetId, wish: Wish<'_>, found: &Found) -> Result<P
         QueueChange::Pause => QueueChange::Resume,
         QueueChange::Resume => QueueChange::Pause,
     };
+    let heading = match wish.to {
+        QueueChange::Pause => "Pause",
+        QueueChange::Resume => "Resume",
+    };
+    let many = wish.to == QueueChange::Pause && wish.queue.is_none() && found.queues.len() > 1;
+    Ok(Plan {
+        id: plan_id(found.at),
+        intent: intent(wish.to),
+        read_at: found.at,
+        title: SafeText::new(&format!("{heading} {name} of {target}")),
+        lines: lines(wish, found, &intent(back)),
+        warnings: warnings(wish, found),
+        gentler: None,
+        verb: SafeText::new(&format!(
+            "{} {}",
+            wish.to.word(),
+            if wish.queue.is_some() { "it" } else { "them" }
+        )),
+        confirm: if many { Confirm::Name(target.to_string()) } else { Confirm::Key },
+        touches: if wish.queue.is_some() { 1 } else { found.queues.len() as u64 },
+        frees: None,
+        identity: found.identity.clone(),
+    })
+}
+
+/// What it touches; `back` undoes it.
+fn lines(wish: Wish<'_>, found: &Found, back: &Intent) -> Vec<PlanLine> {
     let mut lines = vec![PlanLine::new("queue", &queues(wish, found))];
     lines.push(PlanLine::new(
         "jobs",
@@ -75,7 +102,11 @@ pub(super) fn plan(target: &TargetId, wish: Wish<'_>, found: &Found) -> Result<P
             (QueueChange::Resume, None) => "the pause would not end by itself".to_owned(),
         },
     ));
-    lines.push(PlanLine::new("undo", &intent(back).command_line()));
+    lines.push(PlanLine::new("undo", &back.command_line()));
+    lines
+}
+
+fn warnings(wish: Wish<'_>, found: &Found) -> Vec<SafeText> {
     let mut warnings = Vec::new();
     if wish.to == QueueChange::Pause {
         if wish.queue.is_none() && found.queues.len() > 1 {
@@ -87,29 +118,7 @@ pub(super) fn plan(target: &TargetId, wish: Wish<'_>, found: &Found) -> Result<P
     } else if found.waiting > 1_000 {
         warnings.push(SafeText::new("what piled up comes at once: look at what its jobs lean on"));
     }
-    let heading = match wish.to {
-        QueueChange::Pause => "Pause",
-        QueueChange::Resume => "Resume",
-    };
-    let many = wish.to == QueueChange::Pause && wish.queue.is_none() && found.queues.len() > 1;
-    Ok(Plan {
-        id: plan_id(found.at),
-        intent: intent(wish.to),
-        read_at: found.at,
-        title: SafeText::new(&format!("{heading} {name} of {target}")),
-        lines,
-        warnings,
-        gentler: None,
-        verb: SafeText::new(&format!(
-            "{} {}",
-            wish.to.word(),
-            if wish.queue.is_some() { "it" } else { "them" }
-        )),
-        confirm: if many { Confirm::Name(target.to_string()) } else { Confirm::Key },
-        touches: if wish.queue.is_some() { 1 } else { found.queues.len() as u64 },
-        frees: None,
-        identity: found.identity.clone(),
-    })
+    warnings
 }
 
 /// What was done, as it was read back.
