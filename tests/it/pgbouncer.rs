@@ -13,8 +13,9 @@ use warroom::lab::postgres::Postgres;
 use warroom::lab::{Folder, Process, free_port};
 use warroom::model::{DoctorLine, Intent, PoolerSample, Reading, Sample, Severity, TargetId};
 use warroom::shell::clock;
+use warroom::shell::world::info;
 use warroom::sources::{KINDS, Source};
-use warroom::store::{Store, TargetInfo};
+use warroom::store::Store;
 
 use crate::incidents::Watcher;
 use crate::postgres::{Client, accounts, server, spec};
@@ -190,15 +191,6 @@ async fn a_session_behind_the_pooler_is_told_with_its_client() {
     let pooler = Pooler::start(&server);
     let (_client, pid) = pooler.holder("web.7").await;
     let specs = [spec(&server), pooler.spec("warroom")];
-    let info = |spec: &TargetSpec| TargetInfo {
-        id: spec.id.clone(),
-        kind: spec.kind.clone(),
-        endpoint: spec.endpoint(),
-        every: spec.every,
-        timeout: spec.timeout,
-        slow_after: spec.slow_after,
-        group: spec.group.clone().unwrap_or_default(),
-    };
     let mut store = Store::new(specs.iter().map(info));
     for spec in &specs {
         let reading = reading(&mut source(spec)).await;

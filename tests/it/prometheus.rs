@@ -11,9 +11,10 @@ use warroom::detect::{Judge, Judgement};
 use warroom::model::{
     PollError, PollErrorKind, ProxySample, Resource, Sample, ServerState, Severity, TargetId, Timestamp,
 };
+use warroom::shell::world::info;
 use warroom::sources::Source;
 use warroom::sources::mapped_metrics::PrometheusSource;
-use warroom::store::{Store, TargetInfo};
+use warroom::store::Store;
 
 /// A page that can be turned.
 struct Page {
@@ -64,15 +65,7 @@ async fn poll(source: &mut PrometheusSource) -> Result<ProxySample, PollError> {
 /// Both pages, a second apart, through store and judge.
 async fn judged(spec: &TargetSpec, page: &Page, later: &str) -> (ProxySample, Judgement) {
     let mut source = PrometheusSource::new(spec).unwrap();
-    let info = TargetInfo {
-        id: spec.id.clone(),
-        kind: spec.kind.clone(),
-        endpoint: spec.endpoint(),
-        every: spec.every,
-        timeout: spec.timeout,
-        slow_after: spec.slow_after,
-        group: String::new(),
-    };
+    let info = info(spec);
     let mut store = Store::new([info]);
     let mut judge = Judge::new(Thresholds::default(), []);
     let begin = Timestamp::from_micros(1_700_000_000_000_000);

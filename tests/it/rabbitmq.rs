@@ -8,8 +8,9 @@ use warroom::detect::Judge;
 use warroom::model::{
     Finding, PollErrorKind, Queue, QueueAge, QueueSample, Reading, Sample, Severity, Timestamp,
 };
+use warroom::shell::world::info;
 use warroom::sources::Source;
-use warroom::store::{Store, TargetInfo};
+use warroom::store::Store;
 
 use super::queues::{queue, queues};
 use super::rabbitmq_server::{Client, RabbitMq};
@@ -60,15 +61,7 @@ fn has(sample: &QueueSample, name: &str, holds: impl Fn(&Queue) -> bool) -> bool
 
 /// What is found of samples that are so many seconds apart.
 fn found(spec: &TargetSpec, samples: &[(u64, QueueSample)]) -> Vec<Finding> {
-    let info = TargetInfo {
-        id: spec.id.clone(),
-        kind: spec.kind.clone(),
-        endpoint: spec.endpoint(),
-        every: spec.every,
-        timeout: spec.timeout,
-        slow_after: spec.slow_after,
-        group: String::new(),
-    };
+    let info = info(spec);
     let (mut store, mut judge) = (Store::new([info]), Judge::new(Thresholds::default(), []));
     let mut findings = Vec::new();
     for (second, sample) in samples {

@@ -14,8 +14,9 @@ use warroom::detect::{Judge, Judgement};
 use warroom::model::{
     CacheSample, PollErrorKind, Reading, Resource, Sample, SentinelSample, Severity, Timestamp,
 };
+use warroom::shell::world::info;
 use warroom::sources::Source;
-use warroom::store::{Store, TargetInfo};
+use warroom::store::Store;
 
 use super::redis::{client, kind, run, source};
 use super::redis_clear::{fill, target};
@@ -26,15 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Judges as if the same readings had come for ten seconds.
 fn judge(spec: &TargetSpec, readings: &[Reading]) -> Judgement {
-    let info = TargetInfo {
-        id: spec.id.clone(),
-        kind: spec.kind.clone(),
-        endpoint: String::new(),
-        every: spec.every,
-        timeout: spec.timeout,
-        slow_after: spec.slow_after,
-        group: String::new(),
-    };
+    let info = info(spec);
     let (mut store, mut judge) = (Store::new([info]), Judge::new(Thresholds::default(), []));
     let mut last = Judgement::default();
     for second in 0..10 {
