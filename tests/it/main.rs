@@ -25,6 +25,7 @@ mod incidents;
 mod journal;
 mod lab;
 mod lab_faults;
+mod looks_only;
 mod memcached;
 mod nginx;
 mod node_exporter;

@@ -12,7 +12,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("store", &["model"]),
     ("journal", &["model"]),
-    ("session", &["model"]),
     ("detect", &["store", "config", "model"]),
     ("app", &["detect", "store", "config", "model"]),
     ("view", &["app", "detect", "store", "config", "model"]),
@@ -21,13 +20,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("explain", &["dial", "config", "model"]),
     // Actions count who will go on by the detector's own lock trees.
     ("actions", &["dial", "journal", "detect", "config", "model"]),
-    ("feed", &["sources", "session", "config", "model"]),
+    ("feed", &["sources", "config", "model"]),
     ("lab", &["config", "model"]),
     (
         "shell",
         &[
-            "app", "view", "detect", "store", "sources", "explain", "actions", "feed", "session", "journal",
-            "lab", "config", "model",
+            "app", "view", "detect", "store", "sources", "explain", "actions", "feed", "journal", "lab",
+            "config", "model",
         ],
     ),
     ("cli", &["shell", "config", "journal", "lab", "model"]),
@@ -49,23 +48,26 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main.rs"]),
 ];
 
+/// Files that only the tests compile.
+const ONLY_TESTS: &[&str] = &["torn.rs", "sources/torn_layout.rs"];
+
 /// Words that must not stand in the code. The lab has a Redis of its own and may empty it.
 const NEVER: &[&str] = &["todo!", "unimplemented!", "FLUSHALL", "FLUSHDB", "dbg!"];
 
-struct Code {
+pub(crate) struct Code {
     /// Path below `src`, with `/`.
-    path: String,
+    pub(crate) path: String,
     /// Its text without comment lines, up to its own tests.
-    text: String,
+    pub(crate) text: String,
     lines: usize,
     whole: String,
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn files(below: &Path, into: &mut Vec<PathBuf>) {
+pub(crate) fn files(below: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(below).expect("the folder is readable") {
         let path = entry.expect("the entry is readable").path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -79,7 +81,7 @@ fn files(below: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-fn rust_files(folder: &str) -> Vec<Code> {
+pub(crate) fn rust_files(folder: &str) -> Vec<Code> {
     let base = root().join(folder);
     let mut paths = Vec::new();
     files(&base, &mut paths);
@@ -87,14 +89,14 @@ fn rust_files(folder: &str) -> Vec<Code> {
     assert!(!paths.is_empty(), "no code below {folder}");
     let read = |path: PathBuf| {
         let whole = fs::read_to_string(&path).expect("the file is text");
-        let code = whole.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let path = path.strip_prefix(&base).expect("it is below").to_string_lossy().replace('\\', "/");
+        let code = if ONLY_TESTS.contains(&path.as_str()) {
+            ""
+        } else {
+            whole.split("\nmod tests {").next().unwrap_or("")
+        };
         let text = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>();
-        Code {
-            path: path.strip_prefix(&base).expect("it is below").to_string_lossy().replace('\\', "/"),
-            text: text.join("\n"),
-            lines: whole.lines().count(),
-            whole,
-        }
+        Code { path, text: text.join("\n"), lines: whole.lines().count(), whole }
     };
     paths.into_iter().map(read).collect()
 }
