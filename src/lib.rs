@@ -14,4 +14,6 @@ pub mod model;
 pub mod shell;
 pub mod sources;
 pub mod store;
+#[cfg(test)]
+mod torn;
 pub mod view;

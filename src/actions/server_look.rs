@@ -108,3 +108,22 @@ impl Standing {
         format!("{}{spare}, weight {}, {} in flight{wait}", self.status, self.weight, self.in_flight)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::torn::each_torn_text;
+
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        let whole = include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/haproxy/2.6/show_info_stat.txt"
+        ));
+        assert!(Look::read(whole, "app").is_some_and(|look| look.servers.len() == 3));
+        each_torn_text(whole, |torn| {
+            let Some(look) = Look::read(torn, "app") else { return };
+            look.servers.iter().for_each(|it| drop((it.told(), look.identity(it, 1))));
+        });
+    }
+}

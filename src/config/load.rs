@@ -286,3 +286,59 @@ fn warn_of_open_secrets(path: &Path, text: &str, config: &mut Config) {
         config.notices.push(format!("{path} holds a password and others can read it; chmod 600 {path}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::torn::each_torn_text;
+
+    const WHOLE: &str = r#"theme = "mono"
+
+[environment]
+name = "production"
+read_only = false
+
+[[target]]
+id = "primary"
+kind = "postgres"
+url = "postgres://warroom:secret@10.0.0.5:5432/shop"
+slow_after = "1500ms"
+thresholds = { "postgres.connections" = { warning = 0.7, critical = 0.9 } }
+
+[[target]]
+id = "cache"
+kind = "redis"
+url_env = "CACHE_URL"
+sentinel = ["10.0.0.6:26379"]
+master = "shop"
+[[target.namespace]]
+name = "templates"
+prefix = "cache:templates:"
+protected = true
+
+[thresholds]
+"host.cpu" = { warning = 0.8, critical = 0.95 }
+
+[keys]
+quit = "ctrl-q"
+"#;
+
+    #[test]
+    fn torn_files_are_read_or_every_fault_has_a_line_of_theirs() {
+        let known = Known { kinds: &["postgres", "redis"], commands: &["quit"], themes: &["mono"] };
+        let env = |name: &str| (name == "CACHE_URL").then(|| "redis://:secret@10.0.0.7:6379/0".to_owned());
+        let path = Path::new("warroom.toml");
+        let config = read(path, WHOLE, &known, &env).expect("the whole is legal");
+        assert_eq!(config.targets.len(), 2);
+        each_torn_text(WHOLE, |torn| {
+            let Err(error) = read(path, torn, &known, &env) else { return };
+            assert!(!error.faults.is_empty(), "{torn}");
+            for fault in &error.faults {
+                assert!(
+                    fault.line.is_none_or(|line| (1..=torn.lines().count() + 1).contains(&line)),
+                    "{fault:?}"
+                );
+            }
+        });
+    }
+}

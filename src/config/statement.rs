@@ -111,6 +111,7 @@ fn dollar(text: &str, from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::one_select;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn one_select_and_nothing_else() {
@@ -139,5 +140,11 @@ mod tests {
             let refused = one_select(bad).expect_err(bad);
             assert!(refused.contains(why), "{bad}: {refused}");
         }
+    }
+
+    #[test]
+    fn torn_statements_are_judged() {
+        let text = "/* ( /* nested ; */ */ with a as (select $x$;)$x$) select E'it\\'s' || \"b\", c[1] from t; -- d\n";
+        each_torn_text(text, |torn| drop(one_select(torn)));
     }
 }

@@ -21,7 +21,7 @@ fn judge(target: &Target, sample: &PoolerSample, database: &PooledDatabase) -> A
         .iter()
         .filter(|pool| pool.database == database.name)
         .map(|pool| pool.clients_waiting)
-        .sum();
+        .fold(0, u64::saturating_add);
     let name = &database.name;
     if database.disabled {
         return it

@@ -41,7 +41,7 @@ pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
         let shared = Jobs {
             id: target.info.id.clone(),
             name: SafeText::default(),
-            depth: sample.queues.iter().map(|queue| queue.depth).sum(),
+            depth: sample.queues.iter().map(|queue| queue.depth).fold(0, u64::saturating_add),
             dead: sample.shared.dead,
             orphaned: sample.shared.orphaned,
             overdue: sample.shared.overdue,

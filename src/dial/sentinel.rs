@@ -188,7 +188,7 @@ fn understood(answer: &Value) -> Result<Named, String> {
         port,
         epoch: number("config-epoch").unwrap_or(0),
         down: field("flags").is_some_and(|flags| flags.contains("_down")),
-        known: number("num-other-sentinels").unwrap_or(0) + 1,
+        known: number("num-other-sentinels").unwrap_or(0).saturating_add(1),
         quorum: number("quorum").unwrap_or(0),
         replicas: number("num-slaves").unwrap_or(0),
     })
@@ -197,6 +197,7 @@ fn understood(answer: &Value) -> Result<Named, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_answer;
 
     #[test]
     fn an_answer_names_the_master_and_garbage_does_not() {
@@ -227,5 +228,15 @@ mod tests {
         for garbage in [words(&["ip", "10.0.0.7", "port", "x"]), words(&["ip"]), Value::Nil, Value::Okay] {
             assert!(understood(&garbage).is_err(), "{garbage:?}");
         }
+    }
+
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        let words =
+            "ip 10.0.0.7 port 6380 flags s_down config-epoch 4 num-other-sentinels 2 quorum 2 num-slaves 1";
+        let parts = words.split(' ').map(|word| Value::BulkString(word.as_bytes().to_vec()));
+        each_torn_answer(&[Value::Array(parts.collect())], |torn| {
+            torn.first().and_then(|answer| understood(answer).ok());
+        });
     }
 }

@@ -78,6 +78,7 @@ impl VarnishBackend {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn a_list_as_varnish_7_told_it() {
@@ -97,5 +98,15 @@ mod tests {
         assert_eq!(told, wanted);
         assert_eq!(VarnishBackend::told_at(text).as_seconds(), 1_795_269_506);
         assert!(VarnishBackend::list("[]").is_none() && VarnishBackend::list("x").is_none());
+    }
+
+    #[test]
+    fn torn_lists_are_read_or_refused() {
+        let text = r#"[ 3, ["backend.list", "-j"], 1795269506.301, {"boot.web1":
+            {"type": "backend", "admin_health": "sick", "probe_message": [2, 2, "healthy"], "last_change": 1.0}}]"#;
+        each_torn_text(text, |torn| {
+            let _at = VarnishBackend::told_at(torn);
+            VarnishBackend::list(torn).iter().flatten().for_each(|it| drop((it.told(), it.is_set())));
+        });
     }
 }

@@ -68,6 +68,7 @@ fn after_comment(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn only_what_has_a_plan_passes() {
@@ -95,5 +96,11 @@ mod tests {
             let refusal = check(text).expect_err(text);
             assert!(refusal.says.as_str().contains(why), "{text}: {}", refusal.says);
         }
+    }
+
+    #[test]
+    fn torn_statements_are_judged() {
+        let text = "/* a /* b */ */ -- c\n ((with x as (select 'd') update t set e = f returning *))";
+        each_torn_text(text, |torn| drop((check(torn), writes(torn))));
     }
 }

@@ -179,6 +179,7 @@ fn number(plan: &Value, key: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
     use serde_json::json;
 
     #[test]
@@ -220,5 +221,15 @@ mod tests {
     fn an_answer_that_is_no_plan_is_said() {
         assert!(parse(&json!([])).is_err());
         assert!(parse(&json!({ "Plan": 1 })).is_err());
+    }
+
+    #[test]
+    fn torn_plans_are_read_or_refused() {
+        let text = r#"[{"Plan":{"Node Type":"Limit","Startup Cost":0.0,"Total Cost":110.0,"Plan Rows":10,"Plans":[
+            {"Node Type":"Seq Scan","Parent Relationship":"Outer","Relation Name":"o","Schema":"s","Alias":"o",
+            "Parallel Aware":true,"Filter":"(paid)","Startup Cost":0.0,"Total Cost":90.0,"Plan Rows":100}]}}]"#;
+        each_torn_text(text, |torn| {
+            serde_json::from_str(torn).ok().map(|plan: Value| parse(&plan));
+        });
     }
 }

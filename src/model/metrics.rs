@@ -116,4 +116,11 @@ mod tests {
             assert!(MetricSelector::parse(bad).is_err(), "{bad} was taken");
         }
     }
+
+    #[test]
+    fn torn_selectors_are_read_or_refused() {
+        crate::torn::each_torn_text(r#"http_requests_total{code="5*", kind = "web"}"#, |torn| {
+            MetricSelector::parse(torn).ok().map(|it| it.takes(|_| Some("5")));
+        });
+    }
 }

@@ -151,6 +151,7 @@ fn from_number(number: f64) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::{each_torn, each_torn_text};
 
     #[test]
     fn a_moment_is_understood_in_every_unit_in_use() {
@@ -183,5 +184,17 @@ mod tests {
         residency.begin();
         residency.begin();
         assert!(residency.0.is_empty());
+    }
+
+    #[test]
+    fn torn_jobs_tell_a_moment_or_none() {
+        let job = r#"{"class":"A","headers":{"sent_at":"2025-11-21T03:41:34.5"},"created_at":1763696494.5}"#;
+        each_torn(job.as_bytes(), |torn| {
+            carried(torn);
+        });
+        let clock = ServerClock::default();
+        for text in ["2025-11-21T04:41:34.5+01:00", "2025-11-21 03:41:34.5", "1763696494500000"] {
+            each_torn_text(text, |torn| drop(from_text(torn).map(|since| clock.age(since))));
+        }
     }
 }

@@ -42,6 +42,8 @@ mod sidekiq;
 mod source;
 mod sql_queue;
 mod ssh;
+#[cfg(test)]
+mod torn_layout;
 mod unix_queue;
 mod uwsgi;
 mod varnish;

@@ -373,4 +373,17 @@ mod tests {
             assert!(!is_wanted(name), "{name}");
         }
     }
+
+    #[test]
+    fn torn_pages_are_read_or_refused() {
+        let page = "node_cpu_seconds_total{cpu=\"0\",mode=\"idle\"} 70.5\nnode_memory_MemTotal_bytes 8e9\nnode_load1 0.5\n\
+                    node_filesystem_size_bytes{device=\"a\",mountpoint=\"/\",fstype=\"ext4\"} 9e9\nnode_time_seconds 1.7e9\n\
+                    node_disk_read_bytes_total{device=\"vda\"} 7\nnode_network_receive_errs_total{device=\"eth0\"} 9\n\
+                    node_vmstat_workingset_refault_anon 5\nnode_vmstat_workingset_refault_file 5\n";
+        crate::torn::each_torn_text(page, |torn| {
+            let mut seen = Seen::default();
+            super::super::prometheus_text::lines(torn, is_wanted).for_each(|line| seen.take(&line));
+            seen.into_sample();
+        });
+    }
 }

@@ -135,3 +135,11 @@ impl Layout for Arq {
         script.cmd("GET").arg("arq:retry:none");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Arq>("arq");
+    }
+}

@@ -132,3 +132,11 @@ impl Layout for Asynq {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Asynq>("asynq");
+    }
+}

@@ -289,3 +289,11 @@ fn workers(prefix: &str, queue: &str, database: i64, watch: &Watch) -> Option<u3
     let count = watch.clients.list()?.iter().filter(waits).count();
     u32::try_from(count).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::BullMq>("bullmq");
+    }
+}

@@ -116,7 +116,8 @@ impl Beats {
             return Err(Missing::new("workers", why));
         }
         let alive = self.heard.values().filter(|worker| worker.last.elapsed() < worker.patience);
-        let processed = self.heard.values().map(|worker| worker.processed).sum();
+        let each = self.heard.values().map(|worker| worker.processed);
+        let processed = each.reduce(|sum, one| Some(sum?.saturating_add(one?))).flatten();
         Ok((u32::try_from(alive.count()).unwrap_or(u32::MAX), processed))
     }
 }

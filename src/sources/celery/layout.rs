@@ -238,4 +238,9 @@ mod tests {
         assert_eq!(bound(&value), ["mail", "x"]);
         assert!(!is_binding("_kombu.binding.celeryev"));
     }
+
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Celery>("celery");
+    }
 }

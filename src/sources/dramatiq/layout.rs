@@ -154,3 +154,11 @@ fn retried(message: &[u8], clock: &ServerClock) -> Option<(String, u64)> {
     let tries = options.get("retries")?.as_u64().filter(|_| put_off::is_soon(due, clock))?;
     Some((failed_jobs::name(message.get("actor_name")?.as_str()?)?, tries))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Dramatiq>("dramatiq");
+    }
+}

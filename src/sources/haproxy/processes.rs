@@ -23,7 +23,8 @@ pub(super) fn old(text: &str) -> Option<Old> {
         }
         out.count += 1;
         let ran = fields.find(|field| field.contains('d') && field.ends_with('s')).unwrap_or_default();
-        if ran > out.oldest.as_str() {
+        // Days have as many digits as they need.
+        if (ran.len(), ran) > (out.oldest.len(), out.oldest.as_str()) {
             ran.clone_into(&mut out.oldest);
         }
     }
@@ -45,6 +46,7 @@ impl Old {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn old_workers_are_counted_and_nothing_else() {
@@ -55,8 +57,18 @@ mod tests {
                     29940           worker          2               0d01h00m04s     2.6.12-1\n# programs\n\
                     1               prog            0               9d00h00m04s     -\n";
         assert_eq!(old(text), Some(Old { count: 2, oldest: "0d01h00m04s".into() }));
+        let days = text
+            .replace("1               0d00h00m04s", "1               10d00h00m04s")
+            .replace("0d01h", "9d01h");
+        assert_eq!(old(&days).map(|it| it.oldest), Some("10d00h00m04s".into()));
         let fresh = text.split("# old").next().unwrap_or_default();
         assert_eq!((old(fresh), old("Unknown command")), (Some(Old::default()), None));
         assert_eq!(Old::default().told(), None);
+    }
+
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        let text = "# workers\n30043 worker 0 0d00h00m02s 2.6.12-1\n# old workers\n29945 worker 1 0d00h00m04s 2.6.12-1\n";
+        each_torn_text(text, |torn| drop(old(torn).and_then(|it| it.told())));
     }
 }

@@ -134,3 +134,11 @@ fn returning(payload: &[u8]) -> Option<NotedJob> {
     let name = payload.get("displayName").or_else(|| payload.get("job")).and_then(Json::as_str)?;
     Some(NotedJob { name: SafeText::new(name), tries: Some(tries), ..NotedJob::default() })
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Laravel>("laravel");
+    }
+}

@@ -252,3 +252,29 @@ fn address(name: &str) -> &str {
     let rest = name.split_once("://").map_or(name, |(_, rest)| rest);
     rest.split(['/', '?']).next().unwrap_or(rest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::torn::each_torn_text;
+
+    macro_rules! fixture {
+        ($name:literal) => {
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/prometheus/", $name))
+        };
+    }
+
+    #[test]
+    fn torn_pages_are_read_or_refused() {
+        for (preset, page) in [
+            ("caddy", fixture!("caddy-2.6-1.txt")),
+            ("envoy", fixture!("envoy-1.40-1.txt")),
+            ("traefik", fixture!("traefik-3.7-1.txt")),
+        ] {
+            let mapping = Mapping::new(Some(preset), &[]).expect("a preset");
+            let mut means = Means::default();
+            assert!(sample(page, &mapping, &mut means).is_some(), "{preset}");
+            each_torn_text(page, |torn| drop(sample(torn, &mapping, &mut means)));
+        }
+    }
+}

@@ -17,7 +17,7 @@ pub(super) fn sample(stats: &Stats, settings: &Stats, items: &Stats, ping_ms: f6
     let known = |name: &str| count(stats, name).unwrap_or(0);
     // Writes that found no room, by size class.
     let refused = items.iter().filter(|(name, _)| name.ends_with(":outofmemory"));
-    let refused: u64 = refused.filter_map(|(_, count)| count.parse::<u64>().ok()).sum();
+    let refused = refused.filter_map(|(_, count)| count.parse().ok()).fold(0, u64::saturating_add);
     let evicts = text(settings, "evictions").map(|evictions| evictions == "on");
     let mut sample = CacheSample {
         product: SafeText::new(&format!("memcached {}", text(stats, "version").unwrap_or("?"))),
@@ -35,7 +35,7 @@ pub(super) fn sample(stats: &Stats, settings: &Stats, items: &Stats, ping_ms: f6
         expired: known("expired_unfetched"),
         hits: known("get_hits"),
         misses: known("get_misses"),
-        commands: COMMANDS.iter().map(|name| known(name)).sum(),
+        commands: COMMANDS.iter().map(|name| known(name)).fold(0, u64::saturating_add),
         clients: known("curr_connections"),
         max_clients: count(settings, "maxconns").or_else(|| count(stats, "max_connections")),
         rejected: known("rejected_connections"),
@@ -71,6 +71,7 @@ const COMMANDS: [&str; 10] = [
 #[cfg(test)]
 mod tests {
     use super::sample;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn what_is_not_counted_is_said_to_be_missing() {
@@ -89,5 +90,16 @@ mod tests {
         );
         let missing: Vec<&str> = it.missing.iter().map(|missing| missing.what.as_str()).collect();
         assert_eq!(missing, ["get_hits", "evictions"]);
+    }
+
+    #[test]
+    fn torn_counters_are_read() {
+        let text = "version 1.6\npid 17\nuptime 9\nbytes 90\nlimit_maxbytes 100\ncmd_get 4\ncmd_set 5\nget_hits 3\n\
+                    evictions on\nmaxconns 64\nitems:1:outofmemory 2\nitems:9:outofmemory 3\ncurr_items 3\n";
+        each_torn_text(text, |torn| {
+            let pairs = torn.lines().filter_map(|line| line.split_once(' '));
+            let pairs: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            sample(&pairs, &pairs, &pairs, 0.2);
+        });
     }
 }

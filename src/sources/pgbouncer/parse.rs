@@ -54,6 +54,10 @@ impl<'a> Line<'a> {
     fn count(self, name: &str) -> u64 {
         self.number(name).unwrap_or(0)
     }
+
+    fn sum(self, names: [&str; 3]) -> u64 {
+        names.into_iter().map(|name| self.count(name)).fold(0, u64::saturating_add)
+    }
 }
 
 /// Pools by `SHOW POOLS` and `SHOW DATABASES`.
@@ -74,10 +78,8 @@ pub(super) fn pools(pools: &Shown, databases: &Shown) -> Vec<Pool> {
             clients_active: line.count("cl_active"),
             clients_waiting: line.count("cl_waiting"),
             // One that is being cancelled is not free.
-            servers_active: line.count("sv_active")
-                + line.count("sv_active_cancel")
-                + line.count("sv_being_canceled"),
-            servers_idle: line.count("sv_idle") + line.count("sv_used") + line.count("sv_tested"),
+            servers_active: line.sum(["sv_active", "sv_active_cancel", "sv_being_canceled"]),
+            servers_idle: line.sum(["sv_idle", "sv_used", "sv_tested"]),
             servers_login: line.count("sv_login"),
             longest_wait: line.count("maxwait") as f64 + line.count("maxwait_us") as f64 / 1e6,
             size: number("pool_size"),
@@ -139,7 +141,8 @@ pub(super) fn sample(
     pools: Vec<Pool>,
     databases: Vec<PooledDatabase>,
 ) -> PoolerSample {
-    let clients = pools.iter().map(|pool| pool.clients_active + pool.clients_waiting).sum();
+    let clients = pools.iter().flat_map(|pool| [pool.clients_active, pool.clients_waiting]);
+    let clients = clients.fold(0, u64::saturating_add);
     let missing = if pools.iter().any(|pool| pool.size.is_none()) {
         vec![Missing::new("pool sizes", "the console does not tell them for every database")]
     } else {
@@ -159,6 +162,7 @@ pub(super) fn sample(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     fn shown(columns: &str, rows: &[&str]) -> Shown {
         let row = |row: &&str| row.split(',').map(|value| Some(value.to_owned())).collect();
@@ -213,5 +217,18 @@ mod tests {
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!((told[0].pid, told[0].address.as_str()), (4211, "10.0.0.14:51234"));
         assert_eq!(told[0].application_name.as_str(), "web.3");
+    }
+
+    #[test]
+    fn torn_tables_are_read() {
+        let text = "name,database,user,cl_active,cl_waiting,sv_active,sv_active_cancel,sv_idle,sv_used,maxwait,pool_size,paused\n\
+                    app,app,web,2,5,2,1,3,4,1,2,0\napp,app,job,2,5,2,1,3,4,1,2,0\npgbouncer,pgbouncer,a,1,0,0,0,0,0,0,0,0";
+        each_torn_text(text, |torn| {
+            let mut lines = torn.lines();
+            let columns = lines.next().unwrap_or_default();
+            let all = shown(columns, &lines.collect::<Vec<_>>());
+            drop((databases(&all, &all), links(&all, &all), all.first().len(), all.value("name")));
+            sample(&"PgBouncer 1.18.0".into(), Some(100), pools(&all, &all), Vec::new());
+        });
     }
 }

@@ -112,6 +112,7 @@ fn worker(at: usize, process: &Process, ours: bool) -> AppWorker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     /// As php-fpm 8.2 told it, asked through the pool while one of two ran a script.
     const TOLD: &str = r#"{"pool":"www","process manager":"static","start time":1795267260,"start since":3,"accepted conn":4,"listen queue":0,"max listen queue":0,"listen queue len":50,"idle processes":0,"active processes":2,"total processes":2,"max active processes":2,"max children reached":0,"slow requests":0, "processes":[{"pid":27924,"state":"Running","start time":1795267260,"start since":3,"requests":3,"request duration":129,"request method":"GET","request uri":"\/status?json&full","content length":0,"user":"-","script":"-","last request cpu":0.00,"last request memory":0},{"pid":27925,"state":"Running","start time":1795267260,"start since":3,"requests":1,"request duration":1802506,"request method":"GET","request uri":"\/slow.php?a=secret","content length":0,"user":"-","script":"slow.php","last request cpu":0.00,"last request memory":0}]}"#;
@@ -129,5 +130,10 @@ mod tests {
         let starting =
             TOLD.replace("\"total processes\":2,\"max active processes\":2", "\"total processes\":1");
         assert!(super::read(&starting, "/status").is_some_and(|it| it.sample.capacity == 2));
+    }
+
+    #[test]
+    fn torn_pages_are_read_or_refused() {
+        each_torn_text(TOLD, |torn| drop(super::read(torn, "/status")));
     }
 }

@@ -154,6 +154,7 @@ fn without_port(instance: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn machines_are_told_apart_and_named() {
@@ -188,5 +189,19 @@ mod tests {
         let all = ["a:9100", "b:9100", "b:9101", "[::1]:9100", "plain"].map(str::to_owned);
         let names = names(all.iter());
         assert_eq!(names.values().copied().collect::<Vec<_>>(), ["[::1]", "a", "b:9100", "b:9101", "plain"]);
+    }
+
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        let text = r#"{"status":"success","data":{"resultType":"vector","result":[
+            {"metric":{"__name__":"node_procs_running","instance":"web1:9100","role":"web"},"value":[1.5,"3"]},
+            {"metric":{"instance":"web1:9100","mode":"idle","warroom":"cpu"},"value":[1.5,"70.5"]},
+            {"metric":{"__name__":"node_filesystem_size_bytes","device":"a","mountpoint":"/","instance":"web1:9100"},"value":[1.5,"9"]},
+            {"metric":{"instance":"web1:9100","warroom":"at"},"value":[1700000009.5,"1.700000005e+09"]}]}}"#;
+        each_torn_text(text, |torn| {
+            for machine in machines(torn, Some("role")).into_iter().flatten().map(|(_, machine)| machine) {
+                machine.into_sample();
+            }
+        });
     }
 }

@@ -68,8 +68,8 @@ pub(super) fn read(text: &str) -> Option<AppSample> {
         product: SafeText::new(format!("Puma {}", stats.versions.puma).trim_end()),
         run: SafeText::new(&stats.started_at),
         unit: "thread".into(),
-        capacity: workers.iter().map(|worker| worker.capacity).sum(),
-        busy: workers.iter().map(|worker| worker.busy).sum(),
+        capacity: workers.iter().map(|worker| worker.capacity).fold(0, u64::saturating_add),
+        busy: workers.iter().map(|worker| worker.busy).fold(0, u64::saturating_add),
         backlog: sum(|worker| worker.backlog),
         requests: sum(|worker| worker.requests),
         refreshed_every: if stats.worker_status.is_some() { REPORTS } else { 0.0 },
@@ -102,6 +102,7 @@ fn pool(pool: &Pool, worker: AppWorker) -> AppWorker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn a_cluster_adds_up_and_what_has_not_booted_is_told() {
@@ -113,5 +114,13 @@ mod tests {
         assert_eq!((it.busy, it.capacity, it.backlog, it.requests), (2, 4, Some(1), Some(8)));
         assert_eq!(it.missing[0].why.as_str(), "2 of 3 have booted");
         assert!(read("{}").is_none() && read("[1]").is_none());
+    }
+
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        let text = r#"{"started_at":"2026-11-21T13:20:47Z","workers":2,"worker_status":[{"pid":1,"index":0,"booted":true,
+            "last_status":{"backlog":1,"running":2,"pool_capacity":0,"max_threads":2,"requests_count":7}},{"pid":2,"index":1,
+            "booted":true,"last_status":{"backlog":1,"running":2,"pool_capacity":0,"max_threads":2,"requests_count":7}}]}"#;
+        each_torn_text(text, |torn| drop(read(torn)));
     }
 }

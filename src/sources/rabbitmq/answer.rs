@@ -187,6 +187,7 @@ pub(super) fn bound_queues(text: &str) -> Result<BTreeSet<String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn a_queue_is_read_with_whatever_it_lacks() {
@@ -215,5 +216,26 @@ mod tests {
         assert_eq!(members(r#""a""#), Some("without a majority of its members"));
         assert_eq!(members(r#""a","b""#), None);
         assert!(read::<QueueRow>("<html>").unwrap_err().contains("is it RabbitMQ's management?"));
+    }
+
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        let queues = r#"{"filtered_count":1,"items":[{"name":"mail","vhost":"/","type":"quorum","state":"running","durable":true,
+            "exclusive":false,"messages_ready":7,"messages_unacknowledged":1,"consumers":2,"head_message_timestamp":1795267219,
+            "message_stats":{"publish":9,"ack":1},"arguments":{"x-dead-letter-exchange":"own"},"members":["a","b"],
+            "effective_policy_definition":{"dead-letter-exchange":"graves","message-ttl":60000},"online":["a"]}]}"#;
+        each_torn_text(queues, |torn| {
+            let Ok(page) = read::<Page<QueueRow>>(torn) else { return };
+            for row in &page.items {
+                drop((row.place(), row.head_made(), row.unusable(), row.is_passing(), row.signs(true)));
+            }
+        });
+        let node = r#"[{"name":"rabbit@a","running":true,"mem_used":1,"mem_limit":2,"disk_free":3,"partitions":["x"]}]"#;
+        each_torn_text(node, |torn| drop(nodes(torn)));
+        let held = r#"{"filtered_count":1,"items":[{"state":"blocked","user":"app"}]}"#;
+        each_torn_text(held, |torn| drop(blocked(torn)));
+        each_torn_text(r#"[{"destination":"q","destination_type":"queue"}]"#, |torn| {
+            drop(bound_queues(torn));
+        });
     }
 }

@@ -210,6 +210,7 @@ fn range(value: &Value) -> Option<Range> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::{each_torn_answer, each_torn_text};
 
     #[test]
     fn a_master_is_named_by_its_slots_and_counted_once() {
@@ -233,5 +234,13 @@ mod tests {
             (seen.state.as_str(), seen.assigned, seen.served, seen.failed),
             ("fail", 16_384, 10_923, 5_461)
         );
+    }
+
+    #[test]
+    fn torn_answers_are_read_or_passed_over() {
+        let node = || Value::Array(vec![Value::BulkString(b"10.0.0.1".into()), Value::Int(6379)]);
+        let range = |first, last| Value::Array(vec![Value::Int(first), Value::Int(last), node(), node()]);
+        each_torn_answer(&[range(0, 99), range(100, 199), range(200, 16_383)], |torn| drop(shards(torn)));
+        each_torn_text("cluster_state:fail\r\ncluster_slots_assigned:16384\r\n", |torn| drop(state(torn)));
     }
 }

@@ -44,6 +44,7 @@ fn shown(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_answer;
 
     fn bulk(text: &str) -> Value {
         Value::BulkString(text.as_bytes().to_vec())
@@ -66,5 +67,19 @@ mod tests {
         assert_eq!(seen.client_name.as_str(), "web.3");
         assert_eq!(shown(&["auth".into(), "hunter2".into()]), "AUTH (+1)");
         assert!(entry(&Value::Array(vec![Value::Nil])).is_none());
+    }
+
+    #[test]
+    fn torn_entries_are_read_or_passed_over() {
+        let words = Value::Array(vec![bulk("GET"), bulk("k\u{e9}y"), bulk("c")]);
+        let whole = [Value::Array(vec![
+            Value::Int(1),
+            Value::Int(9),
+            Value::Int(7),
+            words,
+            bulk("10.0.0.1:1"),
+            bulk("web"),
+        ])];
+        each_torn_answer(&whole, |torn| drop(torn.first().and_then(entry)));
     }
 }

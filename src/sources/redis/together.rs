@@ -8,9 +8,11 @@ use crate::model::{CacheClients, CacheSample, CommandStat, Persistence, SafeText
 /// The sample of all masters together; what belongs to no counter is that of the member that was asked.
 /// Slow commands are told of the master that ran them, and not here.
 pub(super) fn together(own: CacheSample, masters: &[CacheSample]) -> CacheSample {
-    let sum = |of: fn(&CacheSample) -> u64| masters.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&CacheSample) -> u64| masters.iter().map(of).fold(0, u64::saturating_add);
     // What one does not tell, nobody knows of all.
-    let all = |of: fn(&CacheSample) -> Option<u64>| masters.iter().map(of).sum::<Option<u64>>();
+    let all = |of: fn(&CacheSample) -> Option<u64>| {
+        masters.iter().try_fold(0, |sum: u64, it| Some(sum.saturating_add(of(it)?)))
+    };
     let (used, resident) = (sum(|it| it.used_memory), all(|it| it.resident_memory));
     let mut life = DefaultHasher::new();
     for master in masters {

@@ -67,3 +67,11 @@ fn oldest(name: &str, head: &Value, tail: &Value, watch: &mut Watch) -> QueueAge
     });
     QueueAge::AtLeast(seen.max().unwrap_or_default().as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Lists>("redis_list");
+    }
+}

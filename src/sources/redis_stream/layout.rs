@@ -72,3 +72,11 @@ impl Layout for Streams {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Streams>("redis_stream");
+    }
+}

@@ -219,3 +219,11 @@ fn put_in(job: &[u8]) -> Option<crate::model::Timestamp> {
     let told = parsed.pointer("/args/0/enqueued_at").and_then(Json::as_str).and_then(heads::from_text);
     told.or_else(|| heads::carried(job))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Resque>("resque");
+    }
+}

@@ -184,3 +184,11 @@ fn failed_job(answer: &Value) -> Option<(String, String)> {
     let described = resp::text(resp::list(answer).first()?)?;
     Some((failed_jobs::name(described.split('(').next()?)?, String::new()))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Rq>("rq");
+    }
+}

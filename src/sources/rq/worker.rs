@@ -162,8 +162,9 @@ pub(super) fn add(queues: &mut [Queue], workers: &[Worker]) {
         queue.busy = number(&|worker| worker.alive && worker.busy);
         queue.stale_workers = number(&|worker| !worker.alive);
         if !serving.is_empty() && serving.iter().all(|worker| worker.queues.len() == 1) {
-            queue.failed = Some(serving.iter().map(|worker| worker.failed).sum());
-            queue.processed = Some(serving.iter().map(|worker| worker.succeeded + worker.failed).sum());
+            queue.failed = Some(serving.iter().map(|worker| worker.failed).fold(0, u64::saturating_add));
+            let done = serving.iter().flat_map(|worker| [worker.succeeded, worker.failed]);
+            queue.processed = Some(done.fold(0, u64::saturating_add));
         }
     }
 }

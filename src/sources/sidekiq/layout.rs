@@ -155,3 +155,11 @@ fn failed_job(entry: &Value) -> Option<(String, String)> {
     let error = text("error_class").map(failed_jobs::class).unwrap_or_default();
     Some((failed_jobs::name(text("wrapped").or_else(|| text("class"))?)?, error))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn torn_answers_are_read_or_refused() {
+        crate::sources::torn_layout::withstands::<super::Sidekiq>("sidekiq");
+    }
+}

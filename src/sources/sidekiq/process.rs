@@ -76,7 +76,7 @@ pub(super) fn process(identity: &str, values: &[Value], now: Option<Timestamp>) 
 
 /// Threads of the processes that take jobs.
 pub(super) fn threads(processes: &[Process]) -> u32 {
-    processes.iter().filter(|process| process.alive).map(|process| process.threads).sum()
+    processes.iter().filter(|it| it.alive).map(|it| it.threads).fold(0, u32::saturating_add)
 }
 
 /// Adds to each queue the threads that serve it and the jobs under way.
@@ -95,7 +95,7 @@ pub(super) fn add(queues: &mut [Queue], processes: &[Process]) {
         let serving = |alive: bool| {
             let ours =
                 processes.iter().filter(move |it| it.alive == alive && it.queues.iter().any(|q| q == name));
-            ours.map(|process| process.threads).sum::<u32>()
+            ours.map(|process| process.threads).fold(0, u32::saturating_add)
         };
         queue.workers = Some(serving(true));
         queue.stale_workers = Some(serving(false));

@@ -133,6 +133,7 @@ fn worker(worker: &Worker) -> AppWorker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn a_queue_that_cannot_be_seen_is_no_empty_queue() {
@@ -147,5 +148,18 @@ mod tests {
         assert_eq!(it.missing.len(), 1);
         assert_eq!((it.busy, it.capacity, it.unit.as_str(), it.answer_ms), (1, 2, "thread", Some(2.0)));
         assert_eq!(stats.workers[0].cores[0].doing().expect("told").as_str(), "GET /a");
+    }
+
+    #[test]
+    fn torn_documents_are_read_or_refused() {
+        let text = r#"{"version":"2.0.21","pid":7,"sockets":[{"name":"127.0.0.1:1","queue":4,"max_queue":10}],"workers":[
+            {"id":1,"pid":8,"status":"busy","avg_rt":2000,"requests":3,"rss":1,"cores":[{"id":0,"in_request":1,
+            "vars":["REQUEST_METHOD=GET","REQUEST_URI=/a?token=x",""],"req_info":{"request_start":1795267260}}]},
+            {"id":2,"pid":9,"status":"idle","exceptions":1,"harakiri_count":1,"respawn_count":1,"requests":3}]}"#;
+        each_torn_text(text, |torn| {
+            let Ok(stats) = serde_json::from_str::<Stats>(torn) else { return };
+            sample(&stats);
+            stats.workers.iter().flat_map(|worker| &worker.cores).for_each(|core| drop(core.doing()));
+        });
     }
 }

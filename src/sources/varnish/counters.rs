@@ -84,7 +84,7 @@ pub(super) fn sample(counters: &Counters, known: &Known) -> ProxySample {
         errors_5xx: counters.main("fetch_failed"),
         connect_errors: counters.main("backend_fail"),
         retries: counters.main("backend_retry"),
-        in_flight: servers.iter().map(|server| server.in_flight).sum(),
+        in_flight: servers.iter().map(|server| server.in_flight).fold(0, u64::saturating_add),
         sees_queue: true,
         servers,
         ..ProxyBackend::default()
@@ -101,7 +101,7 @@ pub(super) fn sample(counters: &Counters, known: &Known) -> ProxySample {
             level: known.backends.is_some().then(|| "admin".into()),
             listens: known.listens.clone(),
             uptime: counters.main("uptime"),
-            connections: live.map(|(_, count)| count).sum(),
+            connections: live.map(|(_, count)| *count).fold(0, u64::saturating_add),
             dropped: Some(counters.main("sess_dropped").saturating_add(counters.main("req_dropped"))),
             threads: Some(counters.main("threads")),
             max_threads: known.pool_threads.map(|each| each.saturating_mul(counters.main("pools"))),
@@ -154,6 +154,7 @@ fn silent(name: &str) -> ProxyServer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::torn::each_torn_text;
 
     #[test]
     fn counters_are_read_as_old_and_new_versions_print_them() {
@@ -180,5 +181,17 @@ mod tests {
             assert_eq!(process.level, None, "its management did not answer");
         }
         assert!(Counters::read("{}").is_none());
+    }
+
+    #[test]
+    fn torn_counters_are_read_or_refused() {
+        let text = r#"{"version":1,"counters":{"MAIN.uptime":{"value":7},"MAIN.threads":{"value":9},"MAIN.pools":{"value":2},
+            "MEMPOOL.sess0.live":{"value":3},"MEMPOOL.sess1.live":{"value":4},"MAIN.busy_sleep":{"value":1},
+            "VBE.boot.web1.req":{"value":40},"VBE.boot.web1.conn":{"value":2},"VBE.boot.web2.conn":{"value":2},
+            "VBE.boot.web2.req":{"value":4}}}"#;
+        each_torn_text(text, |torn| {
+            let Some(counters) = Counters::read(torn) else { return };
+            sample(&counters, &Known { pool_threads: Some(u64::MAX), ..Known::default() });
+        });
     }
 }

@@ -64,7 +64,7 @@ fn of_one(before: &Queue, now: &Queue, seconds: f64) -> QueueRates {
 /// All queues of a target as one.
 fn together(sample: &QueueSample) -> Queue {
     Queue {
-        depth: sample.queues.iter().map(|queue| queue.depth).sum(),
+        depth: sample.queues.iter().map(|queue| queue.depth).fold(0, u64::saturating_add),
         processed: sample.shared.processed,
         failed: sample.shared.failed,
         dead: sample.shared.dead,
