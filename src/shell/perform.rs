@@ -49,7 +49,7 @@ impl Hands {
     /// server is full; keeps what is open. Does nothing where nothing will ever be done. A target that does
     /// not answer says so where it is polled, and again when an act on it is planned.
     pub async fn stand_ready(&self) {
-        if self.config.environment.read_only || self.journal.is_err() {
+        if self.may_act().is_err() {
             return;
         }
         let mut opening = JoinSet::new();
@@ -66,13 +66,7 @@ impl Hands {
     /// # Errors
     /// Why it must not, cannot or need not be done. Under read-only nothing is even looked up.
     pub async fn plan(&self, intent: &Intent) -> Result<Plan, Refusal> {
-        if self.config.environment.read_only {
-            let from = self.config.environment.read_only_from;
-            return Err(Refusal::refused(&format!("read-only: {from} says so")));
-        }
-        if let Err(why) = &self.journal {
-            return Err(Refusal::failed(why));
-        }
+        self.may_act()?;
         let mut plan = if let Intent::MarkDeploy { label, note } = intent {
             self.plan_mark(intent, label, note)?
         } else {
@@ -130,8 +124,18 @@ impl Hands {
         look_at_session(self.spec(target)?, key).await
     }
 
+    /// Whether anything will ever be done: under read-only, or without a journal, no action is even made.
+    fn may_act(&self) -> Result<(), Refusal> {
+        let environment = &self.config.environment;
+        if environment.read_only {
+            return Err(Refusal::refused(&format!("read-only: {} says so", environment.read_only_from)));
+        }
+        self.journal.as_ref().map(|_| ()).map_err(|why| Refusal::failed(why))
+    }
+
     /// The actions on a PostgreSQL, made now or earlier.
     async fn postgres(&self, target: &TargetId) -> Result<Arc<PostgresActions>, Refusal> {
+        self.may_act()?;
         let spec = self.spec(target)?;
         if spec.kind != "postgres" {
             return Err(Refusal::refused(&format!("{target} is no PostgreSQL: its kind is {}", spec.kind)));
@@ -188,6 +192,7 @@ impl Hands {
 
     /// What can act on a target.
     async fn action_on(&self, id: &TargetId) -> Result<Arc<dyn Action>, Refusal> {
+        self.may_act()?;
         let spec = self.spec(id)?;
         if spec.kind == "postgres" {
             return Ok(self.postgres(id).await?);

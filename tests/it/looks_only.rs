@@ -2,6 +2,11 @@
 //! nothing, it starts no program but those named here, and what a server says is kept cleaned.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use warroom::config::{Config, TargetSpec};
+use warroom::model::{Intent, TargetId, Timestamp};
+use warroom::shell::perform::Hands;
 
 use crate::tidy::{Code, files, root, rust_files};
 
@@ -267,4 +272,28 @@ fn what_a_server_says_is_kept_cleaned() {
         }
     }
     assert!(fields > 60, "only {fields} fields of text were found");
+}
+
+#[tokio::test]
+async fn under_read_only_nobody_is_even_asked_who_is_meant() {
+    let door = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    door.set_nonblocking(true).expect("it can be asked without waiting");
+    let url = format!("postgres://warroom@{}/postgres", door.local_addr().expect("bound"));
+    let id: TargetId = "primary".parse().expect("legal");
+    let mut config =
+        Config { targets: vec![TargetSpec::new(id.clone(), "postgres").with_url(&url)], ..Config::default() };
+    (config.environment.read_only, config.environment.read_only_from) = (true, "--read-only");
+    let hands = Hands::new(Arc::new(config), Err("there is no journal".into()), || Timestamp::from_micros(0));
+    hands.stand_ready().await;
+    let intent = Intent::TerminateBackend { target: id.clone(), backends: Vec::new() };
+    let refusals = [
+        hands.root_blocker(&id).await.expect_err("refused"),
+        hands.backends(&id, &[7]).await.expect_err("refused"),
+        hands.prepared(&id, "gid").await.expect_err("refused"),
+        hands.plan(&intent).await.expect_err("refused"),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.says.as_str(), "read-only: --read-only says so");
+    }
+    assert!(door.accept().is_err(), "it was connected to all the same");
 }
