@@ -9,6 +9,7 @@ mod postgres;
 mod postgres_activity;
 mod postgres_error;
 mod redis_door;
+pub mod redis_value;
 mod sentinel;
 mod statement;
 mod varnish;

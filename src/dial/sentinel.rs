@@ -9,6 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, Value};
 use tokio::time::Instant;
 
+use super::redis_value;
 use crate::model::{Missing, PollError, PollErrorKind, SafeText, SentinelSample};
 
 /// How long the others may take once one has answered.
@@ -163,21 +164,10 @@ fn in_words(error: &RedisError) -> String {
 
 /// The answer to SENTINEL MASTER: names and values in turn.
 fn understood(answer: &Value) -> Result<Named, String> {
-    let text = |value: &Value| match value {
-        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        Value::SimpleString(text) => Some(text.clone()),
-        _ => None,
-    };
-    let pairs: Vec<(String, String)> = match answer {
-        Value::ServerError(error) => return Err(in_words(&error.clone().into())),
-        Value::Array(parts) => {
-            parts.chunks(2).filter_map(|pair| Some((text(pair.first()?)?, text(pair.get(1)?)?))).collect()
-        }
-        Value::Map(pairs) => {
-            pairs.iter().filter_map(|(key, value)| Some((text(key)?, text(value)?))).collect()
-        }
-        _ => Vec::new(),
-    };
+    if let Value::ServerError(error) = answer {
+        return Err(in_words(&error.clone().into()));
+    }
+    let pairs = redis_value::pairs(answer);
     let field = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let number = |name: &str| field(name).and_then(|value| value.parse::<u64>().ok());
     let (Some(host), Some(port)) = (field("ip"), field("port").and_then(|port| port.parse().ok())) else {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::config::TargetSpec;
 use crate::dial::RedisDoor;
+pub(super) use crate::dial::redis_value::{bytes, count, list, pairs, refusal, text, texts, whole};
 use crate::model::{DoctorLine, PollError, PollErrorKind, SentinelSample, Severity};
 
 /// How often Sentinels are asked, while all goes well, whether the master is still the same.
@@ -267,79 +268,6 @@ async fn exchange(
         return Err((ErrorKind::UnexpectedReturnType, "an answer is missing").into());
     }
     Ok((connection, Answers { values, ping }))
-}
-
-/// A text answer; bytes that are not UTF-8 are shown as replacement characters.
-#[must_use]
-pub(super) fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::SimpleString(text) => Some(text.clone()),
-        Value::VerbatimString { text, .. } => Some(text.clone()),
-        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        Value::Int(number) => Some(number.to_string()),
-        Value::Okay => Some("OK".into()),
-        _ => None,
-    }
-}
-
-/// The bytes of a text answer.
-#[must_use]
-pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
-    match value {
-        Value::BulkString(bytes) => Some(bytes),
-        Value::SimpleString(text) => Some(text.as_bytes()),
-        _ => None,
-    }
-}
-
-/// A whole number, however the server wrote it.
-#[must_use]
-pub(super) fn whole(value: &Value) -> Option<i64> {
-    match value {
-        Value::Int(number) => Some(*number),
-        other => std::str::from_utf8(bytes(other)?).ok()?.parse().ok(),
-    }
-}
-
-/// A count: a whole number that is not negative.
-#[must_use]
-pub(super) fn count(value: &Value) -> Option<u64> {
-    whole(value).and_then(|number| u64::try_from(number).ok())
-}
-
-/// The entries of a list answer; none of anything else.
-#[must_use]
-pub(super) fn list(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(values) | Value::Set(values) => values,
-        _ => &[],
-    }
-}
-
-/// The text entries of a list answer.
-#[must_use]
-pub(super) fn texts(value: &Value) -> Vec<String> {
-    list(value).iter().filter_map(text).collect()
-}
-
-/// Why a command was refused, when the answer is the server's error: its code and its words.
-#[must_use]
-pub(super) fn refusal(value: &Value) -> Option<(String, String)> {
-    match value {
-        Value::ServerError(error) => {
-            Some((error.code().to_owned(), error.details().unwrap_or_default().to_owned()))
-        }
-        _ => None,
-    }
-}
-
-/// Names and values of an answer that lists them in turn, or maps them.
-#[must_use]
-pub(super) fn pairs(value: &Value) -> Vec<(String, String)> {
-    if let Value::Map(pairs) = value {
-        return pairs.iter().filter_map(|(key, value)| Some((text(key)?, text(value)?))).collect();
-    }
-    list(value).chunks(2).filter_map(|pair| Some((text(pair.first()?)?, text(pair.get(1)?)?))).collect()
 }
 
 /// A text that a SCAN pattern takes literally.

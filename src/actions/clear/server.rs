@@ -8,7 +8,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, Pipeline, 
 
 use super::wire::Wire;
 use crate::config::TargetSpec;
-use crate::dial::RedisDoor;
+use crate::dial::{RedisDoor, redis_value};
 use crate::model::Timestamp;
 
 /// How to reach the server.
@@ -266,23 +266,14 @@ fn takes_options(told: &Value) -> Option<bool> {
     parts.get(1).and_then(number).map(|arity| arity < 0)
 }
 
-/// A text answer.
+/// A text answer; empty where it is none.
 pub(in crate::actions) fn text(value: &Value) -> String {
-    match value {
-        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Value::SimpleString(text) => text.clone(),
-        Value::VerbatimString { text, .. } => text.clone(),
-        _ => String::new(),
-    }
+    redis_value::text(value).unwrap_or_default()
 }
 
 /// A whole number, however the server wrote it.
 pub(in crate::actions) fn number(value: &Value) -> Option<i64> {
-    match value {
-        Value::Int(number) => Some(*number),
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok()?.parse().ok(),
-        _ => None,
-    }
+    redis_value::whole(value)
 }
 
 /// The answer to SCAN: the next cursor and the keys.
