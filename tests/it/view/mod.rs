@@ -4,6 +4,7 @@ mod dialogs;
 mod dials;
 mod drawn;
 mod fleet;
+mod mad;
 mod scenes;
 mod themes;
 
