@@ -11,6 +11,8 @@ mod explain;
 mod init;
 mod journal;
 pub mod lab;
+mod outcome;
+mod perform;
 mod plan_text;
 mod run;
 mod screenshot;
