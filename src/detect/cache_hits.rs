@@ -54,7 +54,7 @@ fn reason(sample: &CacheSample, window: &CacheRates) -> (String, &'static str) {
         ),
         _ => (
             format!("; it holds {} keys", count(sample.keys)),
-            "look at what was deployed or cleared then: new names of keys, or a cache that is still cold",
+            "see what was deployed or cleared then: new names of keys, or a cold cache",
         ),
     }
 }

@@ -312,4 +312,22 @@ mod tests {
         Causes::default().tie(&mut all, at(6), &|_| Some(String::new()));
         assert!(all.iter().all(|finding| finding.caused_by.is_none()), "{all:#?}");
     }
+    #[test]
+    fn a_broker_out_of_disk_is_put_down_to_its_machine_and_to_no_cache() {
+        let broker = Finding {
+            rule: "broker_alarm".into(),
+            ..finding(Resource::QueueBacklog, "broker", Severity::Critical, 5)
+        };
+        let cold = finding(Resource::CacheService, "cache", Severity::Critical, 0);
+        let full = finding(Resource::HostDisk, "mq1", Severity::Warning, 0);
+        let cause = |all: &[&Finding], together: bool| {
+            let mut all: Vec<_> = all.iter().map(|finding| (*finding).clone()).collect();
+            let home = |it: &TargetId| Some(if together { String::new() } else { it.to_string() });
+            Causes::default().tie(&mut all, at(6), &home);
+            all.into_iter().find(|it| it.rule == "broker_alarm").and_then(|it| it.caused_by)
+        };
+        assert_eq!(cause(&[&cold, &broker], true), None);
+        assert_eq!(cause(&[&full, &broker], false), None, "another machine");
+        assert_eq!(cause(&[&cold, &full, &broker], true).as_deref(), Some("host.disk@mq1"));
+    }
 }

@@ -5,14 +5,23 @@ use crate::model::{Finding, Resource};
 /// The rule that judges app servers.
 const WORKERS: &str = "workers_busy";
 
+/// What a rule judges, where that says more than its resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    /// An app server.
+    Workers,
+    /// Clients that wait for a pool.
+    Pool,
+    /// A message broker itself: an alarm, a node that is gone.
+    Broker,
+    Other,
+}
+
 /// What of a finding the table asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sort {
     pub(super) resource: Resource,
-    /// Of an app server.
-    workers: bool,
-    /// Of clients that wait for a pool.
-    pool: bool,
+    of: Of,
     /// Of a row below its target.
     row: bool,
 }
@@ -21,8 +30,12 @@ impl Sort {
     pub(super) fn of(finding: &Finding) -> Self {
         Self {
             resource: finding.resource,
-            workers: finding.rule == WORKERS,
-            pool: finding.rule == "pool_wait",
+            of: match finding.rule.as_str() {
+                WORKERS => Of::Workers,
+                "pool_wait" => Of::Pool,
+                rule if rule.starts_with("broker_") => Of::Broker,
+                _ => Of::Other,
+            },
             row: finding.target.row_name().is_some(),
         }
     }
@@ -30,7 +43,7 @@ impl Sort {
     /// Where it stands between root causes (low) and mere symptoms (high).
     pub(super) const fn depth(self) -> u32 {
         match self.resource {
-            Resource::RequestQueue if self.workers => rank(Resource::PostgresVacuum),
+            Resource::RequestQueue if matches!(self.of, Of::Workers) => rank(Resource::PostgresVacuum),
             resource => rank(resource),
         }
     }
@@ -77,6 +90,11 @@ pub(super) fn reach(cause: Sort, symptom: Sort) -> Reach {
     use Reach::{Anywhere, Nowhere, OtherTarget, SameMachine, SameTarget, SameTargetAndMachine};
     use Resource as R;
     match (cause.resource, symptom.resource) {
+        // A broker's own trouble comes from its machine, whatever the jobs in it wait for.
+        (R::HostMemory | R::HostDisk | R::HostNetwork, R::QueueBacklog) if symptom.of == Of::Broker => {
+            SameMachine
+        }
+        (_, R::QueueBacklog) if symptom.of == Of::Broker => Nowhere,
         // A server that does not answer makes everything that needs it wait or fail.
         (R::TargetAnswer, R::RequestQueue | R::ProxyBackends | R::QueueBacklog | R::EndpointLatency) => {
             Anywhere
@@ -89,7 +107,7 @@ pub(super) fn reach(cause: Sort, symptom: Sort) -> Reach {
             | R::PostgresLoad
             | R::PostgresConnections,
             R::PostgresConnections,
-        ) if symptom.pool => OtherTarget,
+        ) if symptom.of == Of::Pool => OtherTarget,
         // Of a fleet the silence of one machine says nothing of another.
         (R::TargetAnswer, _) => {
             if cause.row {
@@ -129,7 +147,9 @@ pub(super) fn reach(cause: Sort, symptom: Sort) -> Reach {
         (R::CacheLatency | R::CacheService, R::QueueBacklog) => Anywhere,
         (R::ProxyBackends, R::RequestQueue) => SameTarget,
         // What waits behind a proxy waits because the app server has nobody left to work on it.
-        (R::RequestQueue, R::RequestQueue) if cause.workers && !symptom.workers => Anywhere,
+        (R::RequestQueue, R::RequestQueue) if cause.of == Of::Workers && symptom.of != Of::Workers => {
+            Anywhere
+        }
         (R::ProxyBackends | R::RequestQueue, R::EndpointLatency) => Anywhere,
         // A full accept queue shows as listen drops on the host.
         (R::RequestQueue, R::HostNetwork) => Anywhere,

@@ -216,7 +216,7 @@ impl Sweep {
                 seat.keep(answered);
             }
             course.set(if self.stop.is_hurried() { Pace::Full } else { self.how.pace });
-            let rest = course.after(took, sent.keys, &self.probe, Instant::now());
+            let rest = course.after(took, &sent, &self.probe, Instant::now());
             if !rest.is_zero() {
                 std::thread::sleep(rest);
             }
@@ -250,7 +250,7 @@ impl Sweep {
         doomed: u64,
         next: Option<(usize, u64)>,
     ) -> Result<(), End> {
-        let keys = course.keys();
+        let keys = course.keys(doomed);
         if let Some((_, cursor)) = next {
             self.scan(wire, cursor, keys);
         }

@@ -60,9 +60,10 @@ pub(in crate::actions) fn lines(namespace: &Namespace, how: &Clearing, preview: 
     if let Some(mean) = preview.mean_bytes {
         lines.push(PlanLine::new("frees", &format!("about {}", bytes(mean * keys as f64))));
     }
-    // A gentle clear goes about as fast as a look, and what it removes costs a little more.
-    let share = if how.pace == Pace::Full { 1.4 } else { 0.9 };
-    let takes = preview.total as f64 / (preview.pace.max(1.0) * share);
+    // A gentle clear goes about as fast as a look, and removing a key costs as much as looking at two.
+    let share = if how.pace == Pace::Full { 1.6 } else { 1.0 };
+    let work = preview.total as f64 + 2.0 * keys as f64;
+    let takes = work / (preview.pace.max(1.0) * share);
     let pace = if how.pace == Pace::Full { "at full pace, which others feel" } else { "at a gentle pace" };
     let takes = format!("about {} {pace}; it can be paused and stopped", span(takes.max(0.01)));
     lines.push(PlanLine::new("takes", &takes));

@@ -3,7 +3,7 @@
 use super::draft::{draft, polled, why_silent};
 use super::{cache, connections, queues, session_page};
 use crate::app::{App, Cell, RowKey, Tab};
-use crate::model::{BackendKey, Sample, TargetId};
+use crate::model::{BackendKey, Finding, Sample, TargetId};
 use crate::store::Target;
 
 /// All that is known of a row, label and value: its own cells, then what has no column.
@@ -65,6 +65,12 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
         }
         for state in app.shown().judgement.resources.iter().filter(|it| key_of(key) == Some(&it.target)) {
             add(state.resource.id(), &format!("{} {}", state.severity.glyph(), state.says));
+        }
+        // What ails a whole broker or machine ails each row of it.
+        let whole =
+            |it: &&Finding| it.target == target.info.id && key_of(key).is_some_and(|row| *row != it.target);
+        for it in app.shown().judgement.findings.iter().filter(whole) {
+            add(it.resource.id(), &format!("{} {}: {}", it.severity.glyph(), it.target, it.says));
         }
     }
     lines

@@ -1,9 +1,9 @@
 //! Pausing a queue from its row: what is meant, and what greys the key.
 
-use warroom::app::{Effect, hints};
-use warroom::model::{Intent, Queue, QueueChange, QueueSample, Sample};
+use warroom::app::{Cell, Effect, RowKey, Tab, detail, hints, settle};
+use warroom::model::{Broker, BrokerNode, Intent, Queue, QueueChange, QueueSample, Sample};
 
-use super::bench::Bench;
+use super::bench::{Bench, id};
 
 fn jobs(bench: &mut Bench, paused: bool) {
     let mail = Queue { name: "mail".into(), depth: 3, paused: Some(paused), ..Queue::default() };
@@ -31,4 +31,21 @@ fn a_queue_is_paused_from_its_row_and_a_paused_one_resumed() {
     bench.press("esc");
     jobs(&mut bench, true);
     assert_eq!(planned(&mut bench), (None, QueueChange::Resume));
+}
+
+#[test]
+fn the_page_of_a_queue_tells_what_ails_its_whole_broker() {
+    let mut bench = Bench::new();
+    let mail = Queue { name: "mail".into(), depth: 3, ..Queue::default() };
+    let node =
+        BrokerNode { name: "rabbit@mq1".into(), running: true, disk_alarm: true, ..Default::default() };
+    let broker = Some(Broker { nodes: vec![node], ..Broker::default() });
+    bench.take(
+        "jobs",
+        Ok(Sample::Queue(Box::new(QueueSample { queues: vec![mail], broker, ..Default::default() }))),
+    );
+    settle(&mut bench.app, bench.at);
+    let lines = detail(&bench.app, Tab::Queues, &RowKey::Target(id("jobs/mail")));
+    let told = "!! jobs: rabbit@mq1 is out of disk: whoever puts jobs in is made to wait";
+    assert!(lines.contains(&("queue.backlog".into(), Cell::text(told))), "{lines:#?}");
 }
