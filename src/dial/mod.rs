@@ -5,6 +5,7 @@
 mod haproxy_csv;
 mod haproxy_door;
 mod memcached;
+mod os_user;
 mod postgres;
 mod postgres_activity;
 mod postgres_error;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
+use super::os_user::os_user;
 use crate::config::TargetSpec;
 use crate::model::{PollError, PollErrorKind};
 
@@ -22,8 +23,22 @@ pub struct PostgresDial {
     oldest: u32,
 }
 
-/// The target's URL, or libpq's own environment where it has none.
+/// What the driver calls a role that nobody named.
+const NOBODY: &str = "anonymous";
+
+/// The target's URL, or libpq's own environment where it has none. Where no role is named it is, as libpq
+/// has it, the one called as the operating system's user is.
 fn parsed(spec: &TargetSpec) -> Result<PgConnectOptions, String> {
+    let options = written(spec)?;
+    let named = spec.url.as_ref().is_some_and(|url| url.expose().contains(NOBODY))
+        || std::env::var_os("PGUSER").is_some_and(|user| !user.is_empty());
+    match os_user().filter(|_| !named && options.get_username() == NOBODY) {
+        Some(user) => Ok(options.username(&user)),
+        None => Ok(options),
+    }
+}
+
+fn written(spec: &TargetSpec) -> Result<PgConnectOptions, String> {
     match &spec.url {
         None => Ok(PgConnectOptions::new()),
         Some(url) if url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://") => {
@@ -132,6 +147,16 @@ mod tests {
 
     fn spec(url: &str) -> TargetSpec {
         TargetSpec::new(TargetId::parse("primary").expect("legal"), "postgres").with_url(url)
+    }
+
+    #[test]
+    fn a_role_that_nobody_named_is_that_of_the_operating_system() {
+        let role = |url: &str| PostgresDial::new(&spec(url)).expect("a URL").role().to_owned();
+        assert_eq!(role("postgres://oncall@127.0.0.1/app"), "oncall");
+        assert_eq!(role("postgres://anonymous@127.0.0.1/app"), "anonymous");
+        if std::env::var_os("PGUSER").is_none() {
+            assert_eq!(Some(role("postgres://127.0.0.1/app")), os_user());
+        }
     }
 
     #[test]
