@@ -39,8 +39,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &DatabaseSample) -> Assessmen
         return it.unknown("the server's connection limit could not be read");
     }
     let clients: Vec<&Backend> = sample.backends.iter().filter(|one| one.takes_slot()).collect();
-    // The session that asked takes a slot and is not in its own answer.
-    let used = clients.len() as u64 + 1 + u64::from(sample.left_out);
+    let used = sample.slots_taken();
     let share = used as f64 / f64::from(usable);
     let it = it
         .measured(share, view.limits(Resource::PostgresConnections, id))

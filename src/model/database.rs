@@ -49,6 +49,16 @@ pub struct DatabaseSample {
     pub missing: Vec<Missing>,
 }
 
+impl DatabaseSample {
+    /// Connections that count against the limit. The session that asked takes one too and is not in its
+    /// own answer.
+    #[must_use]
+    pub fn slots_taken(&self) -> u64 {
+        let seen = self.backends.iter().filter(|one| one.takes_slot()).count() as u64;
+        seen + 1 + u64::from(self.left_out)
+    }
+}
+
 /// One server process, as `pg_stat_activity` shows it. Ages are seconds by the server's clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Backend {

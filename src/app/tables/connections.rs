@@ -58,7 +58,7 @@ pub(super) fn connections(app: &App) -> Draft {
                 BackendState::Starting | BackendState::Unknown => {}
             }
         }
-        let used: u64 = groups.values().map(|held| held.all).sum();
+        let used = sample.slots_taken();
         said.push(format!("{id}: {used} of {limit} usable connections{}", churn(target, sample)));
         let judged = severity(app, &[Resource::PostgresConnections], id);
         let mut groups: Vec<_> = groups.into_iter().collect();

@@ -92,8 +92,7 @@ fn entry(scene: &Scene<'_>, target: &Target, sample: &DatabaseSample) -> Entry {
         matches!(backend.state, BackendState::IdleInTransaction | BackendState::IdleInTransactionAborted)
     });
     let usable = f64::from(sample.max_connections.saturating_sub(sample.reserved_connections));
-    let taken = sample.backends.iter().filter(|backend| backend.takes_slot());
-    let used = taken.count() as f64 + f64::from(sample.left_out);
+    let used = sample.slots_taken() as f64;
     let full = (usable > 0.0).then(|| used / usable);
     let rates = target.database_rates();
     let oldest = sample.backends.iter().filter_map(|backend| backend.wait_age).reduce(f64::max);
