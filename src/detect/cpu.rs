@@ -33,11 +33,12 @@ fn judge(view: &View<'_>, target: &Target, sample: &HostSample) -> Assessment {
         .says(says(rates, sample, &cpu))
 }
 
-/// `rustc ×2 takes 1.8 cores`: the program that takes most, if it takes a good part.
+/// `rustc ×2 take 1.8 cores`: the program that takes most, if it takes a good part.
 fn culprit(sample: &HostSample) -> Option<String> {
     let program = sample.programs.iter().max_by(|a, b| a.cores.total_cmp(&b.cores))?;
     let worth = program.cores >= f64::from(sample.cores.max(1)) * CULPRIT;
-    worth.then(|| format!("{} takes {:.1} cores", program.called(), program.cores))
+    let take = if program.processes <= 1 { "takes" } else { "take" };
+    worth.then(|| format!("{} {take} {:.1} cores", program.called(), program.cores))
 }
 
 fn says(rates: &HostRates, sample: &HostSample, cpu: &crate::store::CpuShares) -> String {
@@ -50,13 +51,17 @@ fn says(rates: &HostRates, sample: &HostSample, cpu: &crate::store::CpuShares) -
     let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
     let mut parts = vec![format!("{:.0} % busy{named}", cpu.busy * 100.0)];
     parts.extend(culprit(sample));
-    if let Some(running) = sample.run_queue {
+    // As many as there are cores, or fewer, wait for nobody.
+    let enough = |running: u32| running <= sample.cores;
+    if let Some(running) = sample.run_queue.filter(|running| !enough(*running)) {
         parts.push(format!("{running} want {}", many(u64::from(sample.cores), "core", "cores")));
     }
     if cpu.iowait >= WORTH_NAMING {
         parts.push(format!("{:.0} % waiting for disks", cpu.iowait * 100.0));
     }
-    if let Some(stalled) = rates.pressure.map(|it| it.cpu_some).filter(|share| *share >= WORTH_NAMING) {
+    // A run queue that is told says as much already.
+    let stalled = rates.pressure.map(|it| it.cpu_some).filter(|_| sample.run_queue.is_none_or(enough));
+    if let Some(stalled) = stalled.filter(|share| *share >= WORTH_NAMING) {
         parts.push(format!("somebody waits {:.0} % of the time", stalled * 100.0));
     }
     parts.join(", ")

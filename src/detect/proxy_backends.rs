@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::drain::drain;
 use super::{Assessment, View};
+use crate::model::words::{per_second, percent};
 use crate::model::{Culprit, ProxyBackend, ProxyServer, Remedy, Resource, SafeText, ServerState, Severity};
 use crate::store::{ProxyRates, Target};
 
@@ -29,7 +30,7 @@ fn judge(view: &View<'_>, target: &Target, backend: &ProxyBackend) -> Assessment
     if let Some(share) = rates.filter(|it| it.request_count >= TOO_FEW).and_then(|it| it.errors_5xx) {
         it = it.measured(share, view.limits(Resource::ProxyBackends, &row)).hold(Duration::from_secs(2));
         if it.kept > Severity::Ok {
-            says.push(format!("{:.1} % of the answers are 5xx", share * 100.0));
+            says.push(format!("{} of the answers are 5xx", percent(share)));
             it = point_at_worst(it, target, backend);
         }
     }
@@ -56,7 +57,7 @@ fn judge(view: &View<'_>, target: &Target, backend: &ProxyBackend) -> Assessment
         }
     }
     if let Some(failing) = rates.and_then(|it| it.connect_errors).filter(|rate| *rate >= 0.1) {
-        says.push(format!("{failing:.1} connections/s fail"));
+        says.push(format!("{} connections/s fail", per_second(failing)));
     }
     if says.is_empty() {
         says.push(healthy(backend, wanted.len()));

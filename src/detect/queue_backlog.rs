@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Assessment, View};
-use crate::model::words::{self, span};
+use crate::model::words::{self, per_second, span};
 use crate::model::{
     Culprit, Intent, PauseReach, Queue, QueueAge, QueueChange, Remedy, Resource, Severity, TargetId,
     pause_reach,
@@ -88,7 +88,7 @@ fn told(queue: &Queue, rates: Option<&QueueRates>) -> String {
 /// Arrival against service, and where that leads.
 fn course(rates: &QueueRates) -> String {
     let pace = match rates.arrival.zip(rates.service) {
-        Some((arrival, service)) => format!("; {arrival:.1}/s in, {service:.1}/s out"),
+        Some((arrival, service)) => format!("; {}/s in, {}/s out", per_second(arrival), per_second(service)),
         None if rates.growth > 0.0 => format!("; grows by {:.1}/s", rates.growth),
         None => String::new(),
     };
@@ -111,7 +111,7 @@ fn overrun(view: &View<'_>, id: &TargetId, queue: &Queue, rates: Option<&QueueRa
     }
     let wait = queue.depth as f64 / service;
     let left = (limit * service - queue.depth as f64) / growth;
-    let pace = format!("{arrival:.1}/s in, {service:.1}/s out");
+    let pace = format!("{}/s in, {}/s out", per_second(arrival), per_second(service));
     let it = it.culprit(Culprit::Queue { name: queue.name.clone(), depth: queue.depth });
     Some(if left <= 0.0 {
         it.at_least(Severity::Warning).says(format!("{pace}: a job put in now waits {}", span(wait)))

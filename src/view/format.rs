@@ -10,7 +10,7 @@ pub const UNKNOWN: &str = "?";
 /// Milliseconds: `0.8 ms`, `412 ms`, `1.2 s`, `2m14s`. At most six cells.
 #[must_use]
 pub fn millis(ms: f64) -> String {
-    if ms < 9.95 { format!("{:.1} ms", ms.max(0.0)) } else { words::span(ms / 1e3) }
+    words::millis(ms)
 }
 
 /// Seconds: `340 ms`, `4.2 s`, `2m14s`. At most six cells up to a hundred days.
@@ -22,8 +22,7 @@ pub fn seconds(seconds: f64) -> String {
 /// A share of one: `84 %`; small ones with a decimal, `0.3 %`. At most five cells up to 9.99.
 #[must_use]
 pub fn share(share: f64) -> String {
-    let percent = share * 100.0;
-    if (0.05..0.95).contains(&percent) { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+    words::percent(share)
 }
 
 /// A count: `38`, `4 210`, `31 k`, `1.2 M`. At most five cells up to 999 G.

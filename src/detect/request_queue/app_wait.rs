@@ -4,11 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::Waits;
 use super::accept_wait::{is_full, is_local, listener, means, unix_listener};
 use super::seen::Seen;
-use super::{Waits, millis};
 use crate::detect::{Assessment, View};
-use crate::model::words::{count, many, span};
+use crate::model::words::{count, many, millis, span};
 use crate::model::{AppSample, Remedy, Resource, Sample, Severity};
 use crate::store::{AppRates, Target};
 

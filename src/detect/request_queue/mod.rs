@@ -16,7 +16,7 @@ pub(super) use self::app_wait::detect as apps;
 use self::proxy_wait::{ServerWindow, mean_wait};
 use self::reason::reason;
 use super::{Assessment, View};
-use crate::model::words::span;
+use crate::model::words::{millis, per_second};
 use crate::model::{
     Culprit, LoggedTimes, ProxyBackend, ProxySample, ProxyServer, Remedy, Resource, SafeText, Sample,
     ServerState, Severity, TargetId,
@@ -93,7 +93,13 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
                 oldest.map_or_else(String::new, |ms| format!(", the oldest {}", millis(f64::from(ms))));
             let tail = backend.logged.filter(|_| proxy.is_some()).map_or_else(String::new, tail);
             let told = waits.told(total);
-            format!("{told}{tail}; {depth} wait{oldest} at {:.0} requests/s", rate.unwrap_or(0.0))
+            let pace = per_second(rate.unwrap_or(0.0));
+            if depth == 0 && it.kept > Severity::Ok {
+                // The mean is that of the last seconds, the depth that of this moment.
+                format!("{told}{tail}; nobody waits right now{oldest}, {pace} requests/s")
+            } else {
+                format!("{told}{tail}; {depth} wait{oldest} at {pace} requests/s")
+            }
         }
     };
     let says = match &accept.full {
@@ -214,11 +220,6 @@ impl Waits {
         let each: Vec<String> = places.iter().map(|(ms, place)| format!("{} {place}", millis(*ms))).collect();
         format!("{}: {}", millis(total), each.join(", "))
     }
-}
-
-/// Tenths below ten: the target is 2 ms.
-fn millis(ms: f64) -> String {
-    if ms < 9.95 { format!("{ms:.1} ms") } else { span(ms / 1e3) }
 }
 
 fn names(servers: &[&ProxyServer]) -> String {

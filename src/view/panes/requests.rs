@@ -76,10 +76,14 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
         let failed = failed.map_or_else(String::new, |share| format!("  {} 5xx", format::share(share)));
         format!("{}{failed}", format::rate(rate))
     };
+    let stuck = requests == Some(0.0) && backend.queue > 0;
     // Where all servers are up it is the answers that are bad.
     let bad = scene.severity(Resource::ProxyBackends, &id);
-    let (of_servers, of_answers) =
-        if all_up && requests.is_some() { (Severity::Ok, bad) } else { (bad, Severity::Ok) };
+    let (of_servers, of_answers) = if all_up && failed.is_some_and(|share| share >= 0.0005) {
+        (Severity::Ok, bad)
+    } else {
+        (bad, Severity::Ok)
+    };
     Entry::of(id.as_str(), target, scene)
         .weigh(wait.map(|ms| ms / 50.0))
         .field(format::maybe(wait, format::millis), scene.severity(Resource::RequestQueue, &id))
@@ -87,7 +91,8 @@ fn entry(scene: &Scene<'_>, target: &Target, backend: &ProxyBackend, rates: Opti
         .field(up, of_servers)
         .plain(format::maybe(requests, format::rate))
         .plain(format!("{} 5xx", format::maybe(failed, format::share)))
-        .note(wait.is_none().then(|| "wait cannot be seen".to_owned()))
+        .bad_note(stuck.then(|| "nothing is served".to_owned()), scene.severity(Resource::RequestQueue, &id))
+        .note((wait.is_none() && !stuck).then(|| "wait cannot be seen".to_owned()))
         .note(backend.logged.map(|it| format!("p95 {}", format::millis(it.wait.p95_ms))))
         .note(rates.and_then(|rates| rates.hit_ratio).map(|share| format!("{} hits", format::share(share))))
         .bad_note(requests.map(pace), of_answers)

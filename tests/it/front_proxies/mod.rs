@@ -139,7 +139,7 @@ async fn an_outage_is_told(front: &Front, mut source: PrometheusSource, app: App
                 judgement.findings.iter().any(|it| {
                     it.rule == "servers_failing"
                         && it.severity == Severity::Critical
-                        && it.says.contains("100.0 % of the answers are 5xx")
+                        && it.says.contains("100 % of the answers are 5xx")
                 })
             })
             .await;
