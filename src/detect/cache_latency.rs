@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use super::{Assessment, View};
+use crate::model::words::millis;
 use crate::model::{CacheSample, Culprit, Remedy, Resource, SafeText, Severity, SlowCommand, TargetId};
 use crate::store::CacheRates;
 
 /// Share of its one core from which the thread that runs commands is the bottleneck.
 const BUSY: f64 = 0.90;
+
+/// Commands that take no time whatever they are given: when one is slow, the server was kept from running.
+const NO_WORK: [&str; 12] =
+    ["PING", "ECHO", "TYPE", "EXISTS", "TTL", "PTTL", "STRLEN", "LLEN", "HLEN", "SCARD", "ZCARD", "DBSIZE"];
 
 /// How every cache stands.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
@@ -37,7 +42,12 @@ fn slow_command(view: &View<'_>, id: &TargetId, sample: &CacheSample) -> Assessm
     let count = sample.slow.iter().filter(|slow| slow.took_ms >= limits.warning).count();
     let more = if count > 1 { format!("; {count} such in ten seconds") } else { String::new() };
     let says = format!("{} held everybody up for {:.0} ms{more}", slowest.command, slowest.took_ms);
-    let advice = format!("find what sends it: {}", who(slowest));
+    let name = slowest.command.as_str().split(' ').next().unwrap_or_default().to_ascii_uppercase();
+    let advice = if NO_WORK.contains(&name.as_str()) {
+        format!("look at its machine: {name} is no work by itself")
+    } else {
+        format!("find what sends it: {}", who(slowest))
+    };
     it.measured(slowest.took_ms, limits)
         .proven(view.now.seconds_since(slowest.at).clamp(0.0, 10.0))
         .used(None, Some(slowest.took_ms), None)
@@ -56,13 +66,13 @@ fn who(slow: &SlowCommand) -> String {
 
 /// Our own PING sees what the slow log leaves out: transactions, scripts, a paused or starved server.
 fn slow_ping(view: &View<'_>, id: &TargetId, sample: &CacheSample) -> Option<Assessment> {
-    let millis = sample.ping_ms?;
+    let ping = sample.ping_ms?;
     let limits = view.limits(Resource::CacheLatency, id);
     let mut it = Assessment::new("slow_ping", Resource::CacheLatency, id.clone())
-        .measured(millis, limits)
+        .measured(ping, limits)
         .hold(Duration::from_secs(3))
-        .used(None, Some(millis), None)
-        .says(format!("{} takes {millis:.1} ms", if sample.no_slow_log { "an answer" } else { "PING" }));
+        .used(None, Some(ping), None)
+        .says(format!("{} takes {}", if sample.no_slow_log { "an answer" } else { "PING" }, millis(ping)));
     if it.kept == Severity::Ok && !sample.no_slow_log {
         // Only one rule charts a resource: the other one does while nothing is slow here.
         it.value = None;

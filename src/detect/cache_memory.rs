@@ -6,29 +6,35 @@ use super::{Assessment, View};
 use crate::model::{
     CacheSample, Clearing, Intent, Namespace, NamespaceSample, Remedy, Resource, Severity, TargetId,
 };
-use crate::store::CacheRates;
+use crate::store::{CacheRates, Target};
 
 /// A namespace smaller than this share of the keys is not worth clearing to make room.
 const WORTH_CLEARING: f64 = 0.10;
 /// Evictions to writes from which a cache throws out what it has just taken in.
 const THRASH: f64 = 0.5;
+/// Below this fill only what is thrown out at this very poll counts.
+const EMPTY: f64 = 0.5;
 
 /// How every cache stands.
 pub(super) fn detect(view: &View<'_>) -> Vec<Assessment> {
     view.store
         .caches(view.now)
-        .map(|(target, sample)| judge(view, &target.info.id, sample, target.cache_window()))
+        .map(|(target, sample)| judge(view, target, sample, target.cache_window()))
         .collect()
 }
 
-fn judge(view: &View<'_>, id: &TargetId, sample: &CacheSample, window: Option<&CacheRates>) -> Assessment {
+fn judge(view: &View<'_>, target: &Target, sample: &CacheSample, window: Option<&CacheRates>) -> Assessment {
+    let id = &target.info.id;
     let limits = view.limits(Resource::CacheMemory, id);
     let it = Assessment::new("cache_fill", Resource::CacheMemory, id.clone());
     let Some(limit) = sample.max_memory else { return without_limit(it, sample, limits) };
     let fill = sample.used_memory as f64 / limit as f64;
     let evictions = window.and_then(|window| window.evictions);
     let refused = window.and_then(|window| window.oom_errors);
-    let evicting = evictions.is_some_and(|rate| rate > 0.0);
+    // What the window still remembers of a cache that has been emptied since is over.
+    let lately = target.cache_rates().and_then(|rates| rates.evictions);
+    let evicting =
+        evictions.is_some_and(|rate| rate > 0.0) && (fill >= EMPTY || lately.is_none_or(|rate| rate > 0.0));
     let mut it = it.measured(fill, limits).hold(Duration::from_secs(2)).used(Some(fill), evictions, refused);
     let share = percent(fill);
     if refused.is_some_and(|n| n > 0) {

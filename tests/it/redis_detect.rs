@@ -106,6 +106,21 @@ fn evictions_on_a_full_cache_are_critical_and_the_greatest_open_namespace_is_off
 }
 
 #[test]
+fn a_cache_that_was_emptied_no_longer_throws_out_what_the_last_seconds_remember() {
+    let emptied_at = |moment: i64| {
+        cache(|second, sample| {
+            sample.used_memory = if second < moment { 990 } else { 80 };
+            sample.evicted = 100 * second.min(moment - 1).unsigned_abs();
+        })
+    };
+    let full = found(&emptied_at(100), "cache_fill").unwrap();
+    assert!(full.says.contains("99 % full and throws out"), "{}", full.says);
+    let judgement = emptied_at(6);
+    let says = &judgement.resources.iter().find(|it| it.resource == Resource::CacheMemory).unwrap().says;
+    assert!(says.contains("8 % full, throws nothing out"), "{says}");
+}
+
+#[test]
 fn refused_writes_are_critical_however_full_it_is() {
     let judgement = cache(|second, sample| sample.oom_errors = Some(3 * second.unsigned_abs()));
     assert!(found(&judgement, "cache_fill").unwrap().says.contains("refuses writes"));
@@ -127,17 +142,23 @@ fn without_a_limit_the_machine_is_the_limit() {
 
 #[test]
 fn a_command_that_held_everybody_up_is_named_with_its_client() {
-    let judgement = cache(|_, sample| {
-        sample.slow = vec![SlowCommand {
-            id: 9,
-            at: at(5),
-            took_ms: 180.0,
-            command: "KEYS *".into(),
-            client: "10.0.0.9:4".into(),
-            client_name: "web.3".into(),
-        }];
-    });
-    let finding = found(&judgement, "slow_command").unwrap();
+    let slow = |command: &str| {
+        let judgement = cache(|_, sample| {
+            sample.slow = vec![SlowCommand {
+                id: 9,
+                at: at(5),
+                took_ms: 180.0,
+                command: command.into(),
+                client: "10.0.0.9:4".into(),
+                client_name: "web.3".into(),
+            }];
+        });
+        found(&judgement, "slow_command").unwrap()
+    };
+    let advice = |finding: &Finding| finding.remedy.clone().unwrap().says;
+    assert_eq!(advice(&slow("type page:1")), "look at its machine: TYPE is no work by itself");
+    let finding = slow("KEYS *");
+    assert_eq!(advice(&finding), "find what sends it: web.3 at 10.0.0.9:4");
     assert_eq!(finding.severity, Severity::Critical);
     assert!(finding.says.contains("KEYS *") && finding.says.contains("180 ms"), "{}", finding.says);
     assert!(format!("{:?}", finding.culprit).contains("web.3"));
@@ -170,7 +191,7 @@ fn jobs_that_wait_too_long_and_jobs_that_wait_for_nobody() {
     let finding = found(&late, "backlog").unwrap();
     assert_eq!((finding.severity, finding.target.as_str()), (Severity::Critical, "it/mail"));
     assert!(
-        finding.says.contains("15.0/s in, 5.0/s out") && finding.says.contains("never"),
+        finding.says.contains("15/s in, 5.0/s out") && finding.says.contains("never"),
         "{}",
         finding.says
     );
