@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn every_cause_that_comes_first_is_found_without_looking_at_all() {
-        let rules = ["test", "workers_busy", "pool_wait"];
+        let rules = ["test", "workers_busy", "pool_wait", "no_worker"];
         let mut dice = 0x9e37_79b9_u32;
         let mut roll = |sides: u32| {
             dice ^= dice << 13;
@@ -111,7 +111,7 @@ mod tests {
         };
         let mut findings: Vec<Finding> = (0..400)
             .map(|_| Finding {
-                rule: rules[roll(3) as usize].into(),
+                rule: rules[roll(4) as usize].into(),
                 resource: Resource::ALL[roll(u32::try_from(Resource::ALL.len()).expect("few")) as usize],
                 target: ["a", "a/x", "a/y", "b", "b/x", "c"][roll(6) as usize].parse().expect("legal"),
                 severity: Severity::Warning,

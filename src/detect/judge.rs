@@ -148,7 +148,8 @@ impl Judge {
         }
         self.steady.forget(now);
         self.causes.tie(&mut findings, now, &|id| super::machine::home(store, id));
-        for finding in &mut findings {
+        // What mends itself needs no advice.
+        for finding in findings.iter_mut().filter(|it| !easing.contains(&key(it))) {
             super::advice::advise(finding, store);
         }
         let mut resources: Vec<_> = resources.into_values().collect();
@@ -165,7 +166,6 @@ impl Judge {
         store: &Store,
         now: Timestamp,
     ) -> Vec<Transition> {
-        let key = |finding: &Finding| format!("{} {}", finding.rule, finding.reference());
         let mut out = Vec::new();
         let mut current = BTreeMap::new();
         for finding in findings {
@@ -194,6 +194,11 @@ impl Judge {
         self.last = current;
         out
     }
+}
+
+/// What the memory of findings calls one.
+fn key(finding: &Finding) -> String {
+    format!("{} {}", finding.rule, finding.reference())
 }
 
 /// Several rules may speak of one resource: the worst of them speaks for it.

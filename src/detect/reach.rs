@@ -14,6 +14,10 @@ enum Of {
     Pool,
     /// A message broker itself: an alarm, a node that is gone.
     Broker,
+    /// Jobs for which no worker is alive.
+    NoWorker,
+    /// A server at whose door nobody listens.
+    Refused,
     Other,
 }
 
@@ -34,6 +38,9 @@ impl Sort {
                 WORKERS => Of::Workers,
                 "pool_wait" => Of::Pool,
                 rule if rule.starts_with("broker_") => Of::Broker,
+                "no_worker" => Of::NoWorker,
+                // The check's own word for it, which the sentence quotes.
+                "servers_failing" if finding.says.contains("Connection refused") => Of::Refused,
                 _ => Of::Other,
             },
             row: finding.target.row_name().is_some(),
@@ -121,6 +128,14 @@ pub(super) fn reach(cause: Sort, symptom: Sort) -> Reach {
             R::PostgresConnections | R::PostgresLoad | R::PostgresReplication,
         ) => SameTarget,
         (R::PostgresLocks, R::PostgresSlowQueries) => SameTarget,
+        // A program that waits for its database still listens.
+        (
+            R::PostgresLocks | R::PostgresSlowQueries | R::PostgresLoad | R::PostgresConnections,
+            R::ProxyBackends,
+        ) if symptom.of == Of::Refused => Nowhere,
+        // What makes workers slow sends none of them home; want of memory may.
+        (R::HostMemory, R::QueueBacklog) if symptom.of == Of::NoWorker => Anywhere,
+        (_, R::QueueBacklog) if symptom.of == Of::NoWorker => Nowhere,
         (
             R::PostgresLocks | R::PostgresSlowQueries | R::PostgresLoad | R::PostgresConnections,
             R::RequestQueue | R::QueueBacklog | R::EndpointLatency | R::ProxyBackends,
@@ -154,5 +169,36 @@ pub(super) fn reach(cause: Sort, symptom: Sort) -> Reach {
         // A full accept queue shows as listen drops on the host.
         (R::RequestQueue, R::HostNetwork) => Anywhere,
         _ => Nowhere,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Severity, Timestamp};
+
+    fn sort(rule: &str, resource: Resource, says: &str) -> Sort {
+        Sort::of(&Finding {
+            rule: rule.into(),
+            resource,
+            target: "edge/app".parse().expect("legal"),
+            severity: Severity::Critical,
+            since: Timestamp::default(),
+            says: says.into(),
+            culprit: None,
+            remedy: None,
+            caused_by: None,
+        })
+    }
+
+    #[test]
+    fn a_slow_database_neither_closes_a_server_s_door_nor_sends_workers_home() {
+        let slow = sort("slow_queries", Resource::PostgresSlowQueries, "report.1 has run 6.0 s");
+        let servers = |says| sort("servers_failing", Resource::ProxyBackends, says);
+        assert_eq!(reach(slow, servers("12 % of the answers are 5xx")), Reach::Anywhere);
+        assert_eq!(reach(slow, servers("web2 is down (L4CON Connection refused), 1 of 2")), Reach::Nowhere);
+        let jobs = |rule| sort(rule, Resource::QueueBacklog, "41 jobs are waiting");
+        assert_eq!(reach(slow, jobs("backlog")), Reach::Anywhere);
+        assert_eq!(reach(slow, jobs("no_worker")), Reach::Nowhere);
     }
 }
