@@ -10,6 +10,8 @@ use crate::model::{SafeText, TargetId, Timestamp};
 
 /// How long after the first the last may come.
 const TOGETHER: Duration = Duration::from_secs(10);
+/// What grows worse within this time is told once, as what it has become.
+const GROWS: Duration = Duration::from_secs(5);
 /// As many are told one by one.
 const ALONE: usize = 3;
 /// Names in the line.
@@ -65,6 +67,16 @@ pub(super) fn event(app: &mut App, at: Timestamp, it: &Happened<'_>) {
     if let Some(event) = app.events.iter_mut().rev().find(|event| event.number == number) {
         event.of = of;
         it.many.clone_into(&mut event.topic);
+    }
+}
+
+/// Takes back what was told of one target a moment ago: it has grown worse, which is told instead.
+pub(super) fn outgrown(app: &mut App, at: Timestamp, target: &TargetId, topic: &str) {
+    let alike = |event: &crate::app::Event| {
+        event.topic == topic && event.at <= at && at.since(event.at) <= GROWS && event.of == [target.clone()]
+    };
+    if let Some(place) = app.events.iter().rposition(alike) {
+        app.events.remove(place);
     }
 }
 

@@ -49,16 +49,25 @@ fn changed(app: &mut App, transition: &Transition) {
         return;
     }
     let what = finding.resource.headline().to_lowercase();
+    if finding.severity > transition.from && transition.from > Severity::Ok {
+        let before = topic(&what, transition.from);
+        many::outgrown(app, transition.at, &finding.target, &before);
+    }
     let (detail, many) = if finding.severity == Severity::Ok {
         let after = span(transition.at.seconds_since(finding.since));
         (format!("back to normal after {after}"), format!("times {what} back to normal"))
     } else {
-        (finding.says.clone(), format!("times {what} {}", finding.severity.word()))
+        (finding.says.clone(), topic(&what, finding.severity))
     };
     let one = format!("{what} on {}: {detail}", finding.target);
     let kind = EventKind::Finding(finding.severity);
     let happened = Happened { target: &finding.target, kind, one, many: &many, detail: &detail };
     many::event(app, transition.at, &happened);
+}
+
+/// What findings of a kind have in common in the list.
+fn topic(what: &str, severity: Severity) -> String {
+    format!("times {what} {}", severity.word())
 }
 
 fn told_by_target(app: &App, transition: &Transition) -> bool {

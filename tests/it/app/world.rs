@@ -99,6 +99,26 @@ fn deploys_and_the_acts_of_others_are_events_once() {
 }
 
 #[test]
+fn what_grows_worse_at_once_is_told_as_what_it_has_become() {
+    let mut bench = Bench::new();
+    calm(&mut bench, 120);
+    let before = bench.app.events.len();
+    let mut one = pile_up();
+    one.backends.truncate(2);
+    one.backends[1].wait_age = Some(3.0);
+    bench.second(one);
+    let locks = |bench: &Bench| {
+        let new = bench.app.events.iter().skip(before);
+        new.filter(|event| event.says.as_str().starts_with("locks on primary"))
+            .map(|event| event.kind)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(locks(&bench), [EventKind::Finding(Severity::Warning)], "{:?}", bench.events());
+    bench.second(pile_up());
+    assert_eq!(locks(&bench), [EventKind::Finding(Severity::Critical)], "{:?}", bench.events());
+}
+
+#[test]
 fn what_happened_is_bounded_and_in_order() {
     let mut bench = Bench::new();
     for n in 0..700 {
