@@ -7,7 +7,8 @@ use super::end::{End, Fail};
 use super::run::{config, env, runtime};
 use super::signal;
 use crate::journal::{Journal, Reader};
-use crate::model::{At, Finding, Severity};
+use crate::model::words::many;
+use crate::model::{At, Finding, Resource, ResourceState, Severity, TargetId};
 use crate::shell::check::{Report, check};
 use crate::shell::clock;
 
@@ -48,12 +49,23 @@ fn told(report: &Report) -> String {
     for finding in &report.findings {
         out.push_str(&one(finding));
     }
-    for state in report.resources.iter().filter(|state| state.severity == Severity::Unknown) {
+    // What a finding says of it needs no second line.
+    let told = |resource, target: &TargetId| {
+        report.findings.iter().any(|it| it.resource == resource && it.target == *target)
+    };
+    let unknown =
+        |state: &&ResourceState| state.severity == Severity::Unknown && !told(state.resource, &state.target);
+    for state in report.resources.iter().filter(unknown) {
         writeln!(out, "?  {} on {}: {}", state.resource, state.target, state.says).ok();
     }
     let up = report.targets.iter().filter(|target| target.state == "up").count();
-    writeln!(out, "   {} targets in {}: {up} up", report.targets.len(), report.environment).ok();
+    let targets = many(report.targets.len() as u64, "target", "targets");
+    writeln!(out, "   {targets} in {}: {up} up", report.environment).ok();
     for target in report.targets.iter().filter(|target| target.state != "up") {
+        if told(Resource::TargetAnswer, &target.id) {
+            writeln!(out, "   {} ({}) is {}", target.id, target.kind, target.state).ok();
+            continue;
+        }
         let why = target.error.as_ref().map_or_else(|| "no answer yet".to_owned(), ToString::to_string);
         writeln!(out, "   {} ({}) is {}: {why}", target.id, target.kind, target.state).ok();
     }

@@ -84,9 +84,7 @@ pub fn discover_in(around: &Surroundings, kinds: &[&str], env: &dyn Fn(&str) -> 
         let shown = socket.display();
         add("haproxy", "haproxy", Some(format!("unix:{shown}")), format!("HAProxy at {shown}"));
     }
-    config
-        .notices
-        .push(format!("no config file: watching {}; `warroom init` writes a config", found.join(", ")));
+    config.notices.push(format!("no config file (`warroom init` writes one): watching {}", found.join(", ")));
     config
 }
 

@@ -154,7 +154,10 @@ fn a_signal_ends_a_check_at_once() {
     let mut first = String::new();
     let mut err = BufReader::new(child.stderr.take().unwrap());
     err.read_line(&mut first).unwrap();
-    assert!(first.starts_with("warroom: no config file: watching this machine"), "{first}");
+    assert!(
+        first.starts_with("warroom: no config file (`warroom init` writes one): watching this machine"),
+        "{first}"
+    );
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let status = child.wait().unwrap();

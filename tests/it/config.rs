@@ -208,7 +208,8 @@ fn without_a_config_it_finds_what_listens_here() {
     assert_eq!(ids, ["host", "postgres", "postgres-5433", "redis", "haproxy"]);
     assert!(config.targets[1].url.as_ref().expect("url").expose().ends_with("&port=5432"));
     assert!(
-        config.notices[0].starts_with("no config file: watching this machine, PostgreSQL at "),
+        config.notices[0]
+            .starts_with("no config file (`warroom init` writes one): watching this machine, PostgreSQL at "),
         "{:?}",
         config.notices
     );
