@@ -50,7 +50,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
         y += 1;
     }
     let Some(first) = first else { return };
-    let (symptoms, others) = chain(&judgement.findings, first);
+    let chain = chain(&judgement.findings, first);
     let again = again(scene, first);
     if tall {
         if let Some(again) = again.filter(|_| y + 1 < area.bottom()) {
@@ -59,7 +59,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
             y += 1;
         }
         let room = usize::from((area.bottom() - 1).saturating_sub(y));
-        steps(ink, Rect { x, y, width, height: u16::try_from(room).unwrap_or(0) }, &symptoms, &others);
+        steps(ink, Rect { x, y, width, height: u16::try_from(room).unwrap_or(0) }, &chain);
         key_line(ink, Rect { x, y: area.bottom() - 1, width, height: 1 }, remedy.as_ref());
     } else {
         let y = area.y + 2;
@@ -67,7 +67,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, scene: &Scene<'_>) {
         let room = Rect { x, y, width: width.saturating_sub(keyed.min(width * 3 / 4)), height: 1 };
         let used = match &again {
             Some(again) => ink.put(x, y, room.width, &again[1], Role::Warning) - x,
-            None => one_line(ink, room, Some(first), &symptoms, &others),
+            None => one_line(ink, room, Some(first), &chain),
         };
         let key_room = width - used;
         let width = keyed.saturating_sub(2).min(key_room.saturating_sub(2));
@@ -181,27 +181,54 @@ fn calm(scene: &Scene<'_>) -> String {
     });
     // Whoever tries it out has nothing to do here until something breaks.
     let lab = scene.app.settings.lab.as_ref().filter(|_| all.len() > silent.len());
-    let lab = lab.map_or("", |_| ". This is a lab: type :lab-break to break it, :lab-heal to mend it");
-    format!("{deploy}{lab}")
+    let lab = lab.map_or("", |_| ". This is a lab: :lab-break breaks it, :lab-heal mends it");
+    // Who came without a config is told what to do next for as long as nothing else matters.
+    let start = if scene.app.settings.found.is_some() && deploy.is_empty() {
+        ". No config file: `warroom init` writes one from what runs here, `warroom lab up` starts a lab to try"
+    } else {
+        ""
+    };
+    format!("{deploy}{lab}{start}")
 }
 
-/// The findings that the first one causes, and the causes of other incidents.
-fn chain<'a>(findings: &'a [Finding], first: &Finding) -> (Vec<&'a Finding>, Vec<&'a Finding>) {
-    let mut known = vec![first.reference()];
-    let mut symptoms = Vec::new();
-    let mut others = Vec::new();
+/// What stands before a line of the chain: what follows from the first, what stands beside it, and what
+/// follows from that, which is told by name only where there is room for all.
+const FOLLOWS: &str = "→";
+const BESIDE: &str = "also";
+const BEYOND: &str = "     →";
+
+/// The findings that the first one causes, then the causes of other incidents, each with what follows from it.
+fn chain<'a>(findings: &'a [Finding], first: &Finding) -> Vec<(&'static str, &'a Finding)> {
     // What other rules say of the same resource is not another incident.
-    for finding in findings.iter().skip(1).filter(|finding| finding.reference() != first.reference()) {
-        match &finding.caused_by {
-            Some(cause) if known.contains(cause) => {
-                known.push(finding.reference());
-                symptoms.push(finding);
-            }
-            None => others.push(finding),
-            Some(_) => {}
-        }
+    let mut rest: Vec<&Finding> =
+        findings.iter().skip(1).filter(|finding| finding.reference() != first.reference()).collect();
+    let mut out = Vec::new();
+    follow(first, FOLLOWS, &mut rest, &mut out);
+    while !rest.is_empty() {
+        let root = rest.iter().position(|finding| finding.caused_by.is_none()).unwrap_or(0);
+        let root = rest.remove(root);
+        out.push((BESIDE, root));
+        follow(root, BEYOND, &mut rest, &mut out);
     }
-    (symptoms, others)
+    out
+}
+
+/// Moves what follows from a cause, directly or by way of another, behind it.
+fn follow<'a>(
+    cause: &Finding,
+    lead: &'static str,
+    rest: &mut Vec<&'a Finding>,
+    out: &mut Vec<(&'static str, &'a Finding)>,
+) {
+    let mut known = vec![cause.reference()];
+    rest.retain(|finding| {
+        let follows = finding.caused_by.as_ref().is_some_and(|cause| known.contains(cause));
+        if follows {
+            known.push(finding.reference());
+            out.push((lead, finding));
+        }
+        !follows
+    });
 }
 
 /// `connections on primary`.
@@ -240,36 +267,35 @@ impl Step<'_> {
     }
 }
 
-/// What follows and what else there is, like with like.
-fn together<'a>(symptoms: &[&'a Finding], others: &[&'a Finding]) -> Vec<Step<'a>> {
+/// What follows and what else there is, like with like; then what lies beyond.
+fn together<'a>(chain: &[(&'static str, &'a Finding)]) -> (Vec<Step<'a>>, Vec<&'a Finding>) {
     let mut out: Vec<Step<'a>> = Vec::new();
-    let all = symptoms.iter().map(|it| ("→", *it)).chain(others.iter().map(|it| ("also", *it)));
-    for (lead, finding) in all {
+    let beyond = chain.iter().filter(|(lead, _)| *lead == BEYOND).map(|(_, finding)| *finding).collect();
+    for (lead, finding) in chain.iter().filter(|(lead, _)| *lead != BEYOND) {
         let like = |step: &&mut Step<'_>| {
             let same = |known: &&Finding| known.resource.headline() == finding.resource.headline();
-            step.lead == lead && step.severity == finding.severity && step.all.first().is_some_and(same)
+            step.lead == *lead && step.severity == finding.severity && step.all.first().is_some_and(same)
         };
         match out.iter_mut().find(like) {
             Some(step) => step.all.push(finding),
-            None => out.push(Step { lead, all: vec![finding], severity: finding.severity }),
+            None => out.push(Step { lead, all: vec![*finding], severity: finding.severity }),
         }
     }
-    out
+    (out, beyond)
 }
 
 /// Every step on its own line; where there is no room for all, like with like, as many as there is room for.
-fn steps<'a>(ink: &mut Ink<'_>, area: Rect, symptoms: &[&'a Finding], others: &[&'a Finding]) {
+fn steps<'a>(ink: &mut Ink<'_>, area: Rect, chain: &[(&'static str, &'a Finding)]) {
     let room = usize::from(area.height);
-    let each = symptoms.iter().map(|it| ("→", *it)).chain(others.iter().map(|it| ("also", *it)));
-    let mut all: Vec<Step<'a>> =
-        each.map(|(lead, it)| Step { lead, all: vec![it], severity: it.severity }).collect();
-    if all.len() > room {
-        all = together(symptoms, others);
-    }
-    let shown = if all.len() > room { room.saturating_sub(1) } else { all.len() };
+    let step =
+        |(lead, it): &(&'static str, &'a Finding)| Step { lead, all: vec![*it], severity: it.severity };
+    let (all, beyond) =
+        if chain.len() > room { together(chain) } else { (chain.iter().map(step).collect(), Vec::new()) };
+    let whole = all.len() + usize::from(!beyond.is_empty()) <= room;
+    let shown = if whole { all.len() } else { room.saturating_sub(1) };
     for (y, step) in (area.y..area.bottom()).zip(&all[..shown]) {
         let role = Role::of(step.severity);
-        let x = ink.put(area.x, y, 5, step.lead, Role::Muted) + 1;
+        let x = ink.put(area.x, y, cells(step.lead), step.lead, Role::Muted) + 1;
         let x = ink.put(x, y, 3, &format!("{:<2}", step.severity.glyph()), role) + 1;
         let room = area.right().saturating_sub(x);
         if let [finding] = &step.all[..] {
@@ -279,12 +305,12 @@ fn steps<'a>(ink: &mut Ink<'_>, area: Rect, symptoms: &[&'a Finding], others: &[
             ink.put(x, y, room, &step.told(None, room).unwrap_or_default(), role);
         }
     }
-    if all.len() > shown && room > 0 {
-        let left = &all[shown..];
-        let count: usize = left.iter().map(|step| step.all.len()).sum();
+    let left: usize = all[shown..].iter().map(|step| step.all.len()).sum::<usize>() + beyond.len();
+    if left > 0 && room > 0 {
         let room = area.width.saturating_sub(30);
-        let named = left.iter().find_map(|step| step.told(None, room)).unwrap_or_default();
-        let says = format!("and {count} more (7 lists them): {named}");
+        let named = all[shown..].iter().find_map(|step| step.told(None, room));
+        let named = named.or_else(|| beyond.first().map(|finding| short(finding))).unwrap_or_default();
+        let says = format!("and {left} more (7 lists them): {named}");
         ink.put(area.x, area.bottom() - 1, area.width, &says, Role::Muted);
     }
 }
@@ -294,24 +320,29 @@ fn one_line(
     ink: &mut Ink<'_>,
     area: Rect,
     first: Option<&Finding>,
-    symptoms: &[&Finding],
-    others: &[&Finding],
+    chain: &[(&'static str, &Finding)],
 ) -> u16 {
-    let all = together(symptoms, others);
+    let (all, beyond) = together(chain);
     let mut x = area.x;
+    let mut rest = beyond.len();
     for (at, step) in all.iter().enumerate() {
-        let more = if at + 1 < all.len() { 5 } else { 0 };
+        let more = if at + 1 < all.len() || rest > 0 { 5 } else { 0 };
         let around = cells(step.lead) + 1 + 3 + more;
         let home = first.map(|first| &first.target);
         let Some(says) = step.told(home, area.right().saturating_sub(x + around)) else {
-            let rest: usize = all[at..].iter().map(|step| step.all.len()).sum();
-            let text = if at == 0 { format!("{} {rest} more", step.lead) } else { format!("+{rest}") };
-            x = ink.put(x, area.y, area.right().saturating_sub(x), &text, Role::Muted) + 1;
+            rest += all[at..].iter().map(|step| step.all.len()).sum::<usize>();
+            if at == 0 {
+                let text = format!("{} {rest} more", step.lead);
+                return ink.put(x, area.y, area.right().saturating_sub(x), &text, Role::Muted) + 1 - area.x;
+            }
             break;
         };
         x = ink.put(x, area.y, 5, step.lead, Role::Muted) + 1;
         x = ink.put(x, area.y, cells(&says), &says, Role::Text) + 1;
         x = ink.put(x, area.y, 2, step.severity.glyph(), Role::of(step.severity)) + 1;
+    }
+    if rest > 0 {
+        x = ink.put(x, area.y, area.right().saturating_sub(x), &format!("+{rest}"), Role::Muted) + 1;
     }
     x - area.x
 }

@@ -3,8 +3,11 @@
 use super::draft::{draft, polled, why_silent};
 use super::{cache, connections, queues, session_page};
 use crate::app::{App, Cell, RowKey, Tab};
-use crate::model::{BackendKey, Finding, Sample, TargetId};
+use crate::model::{BackendKey, Finding, Resource, ResourceState, Sample, Severity, TargetId};
 use crate::store::Target;
+
+/// As many lines without a value are told as one.
+const MANY_EMPTY: usize = 3;
 
 /// All that is known of a row, label and value: its own cells, then what has no column.
 pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
@@ -44,6 +47,7 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
         RowKey::Target(_) | RowKey::Named(..) | RowKey::Event(_) => {}
     }
     said_once(&mut lines);
+    let empty = without_value(&mut lines);
     if let RowKey::Target(id) | RowKey::Backend(id, _) | RowKey::Named(id, _) = key
         && let Some(target) = target(id)
     {
@@ -58,13 +62,13 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
             lines.insert(lines.len().min(1), (label.to_owned(), Cell::text(&says)));
         }
         let mut add = |label: &str, text: &str| lines.push((label.to_owned(), Cell::text(text)));
-        add("target", &format!("{} ({}) at {}", target.info.id, target.info.kind, target.info.endpoint));
-        add("answer", &polled(target, now));
+        // The rows of the targets' own table say this already.
+        if tab != Tab::Targets {
+            add("target", &format!("{} ({}) at {}", target.info.id, target.info.kind, target.info.endpoint));
+            add("answer", &polled(target, now));
+        }
         for missing in missing(target) {
             add("missing", &format!("{}: {}", missing.what, missing.why));
-        }
-        for state in app.shown().judgement.resources.iter().filter(|it| key_of(key) == Some(&it.target)) {
-            add(state.resource.id(), &format!("{} {}", state.severity.glyph(), state.says));
         }
         // What ails a whole broker or machine ails each row of it.
         let whole =
@@ -72,8 +76,40 @@ pub fn detail(app: &App, tab: Tab, key: &RowKey) -> Vec<(String, Cell)> {
         for it in app.shown().judgement.findings.iter().filter(whole) {
             add(it.resource.id(), &format!("{} {}: {}", it.severity.glyph(), it.target, it.says));
         }
+        // Why it does not answer stands there already.
+        let silent = target.fresh(now).is_none();
+        let own = |it: &&ResourceState| {
+            key_of(key) == Some(&it.target) && !(silent && it.resource == Resource::TargetAnswer)
+        };
+        let mut judged: Vec<_> = app.shown().judgement.resources.iter().filter(own).collect();
+        judged.sort_by_key(|it| std::cmp::Reverse(it.severity));
+        // What is wrong stands where the eye falls first, what is well at the end.
+        let told = |it: &&ResourceState| {
+            (it.resource.id().to_owned(), Cell::text(&format!("{:<2} {}", it.severity.glyph(), it.says)))
+        };
+        let (bad, well): (Vec<_>, Vec<_>) = judged.into_iter().partition(|it| it.severity > Severity::Ok);
+        let first = lines.len().min(1);
+        lines.splice(first..first, bad.iter().map(told));
+        lines.extend(well.iter().map(told));
     }
+    lines.extend(empty);
     lines
+}
+
+/// Takes out the lines without a value; they are told in one, if they are many.
+fn without_value(lines: &mut Vec<(String, Cell)>) -> Option<(String, Cell)> {
+    if lines.iter().filter(|(_, cell)| *cell == Cell::None).count() < MANY_EMPTY {
+        return None;
+    }
+    let mut empty = Vec::new();
+    lines.retain(|(label, cell)| {
+        if *cell == Cell::None {
+            empty.push(label.clone());
+        }
+        *cell != Cell::None
+    });
+    empty.dedup();
+    Some(("without a value".into(), Cell::text(&empty.join(", "))))
 }
 
 /// Of lines with the same label and value the later ones go.

@@ -8,7 +8,7 @@ use super::{
     statements, targets, upkeep,
 };
 use crate::app::{App, Cell, Column, Row, RowKey, Sort, Tab, Table, Viewpoint};
-use crate::model::words::{bytes, count, many, span};
+use crate::model::words::{bytes, count, many, millis, span};
 use crate::model::{CACHE_KINDS, MACHINE_KINDS, Resource, Severity, TargetId, Timestamp};
 use crate::store::{Target, TargetState};
 
@@ -69,7 +69,8 @@ pub(super) fn silent_rows<'a>(
         let mut cells = vec![Cell::text(target.info.id.as_str())];
         cells.extend(std::iter::repeat_n(Cell::None, between));
         cells.push(Cell::text(&why));
-        row(RowKey::Target(target.info.id.clone()), Severity::Unknown, cells)
+        let known = severity(app, &[Resource::TargetAnswer], &target.info.id);
+        row(RowKey::Target(target.info.id.clone()), known.max(Severity::Unknown), cells)
     })
 }
 
@@ -95,8 +96,12 @@ pub(super) fn polled(target: &Target, now: Timestamp) -> String {
     let Some(age) = target.age(now) else {
         return if target.heard.is_some() { "never answered yet" } else { "not yet polled" }.into();
     };
-    let age = format!("polled {} ago", span(age.as_secs_f64()));
-    format!("{age}, took {:.1} ms", target.took.0)
+    let took = millis(target.took.0);
+    let age = span(age.as_secs_f64());
+    if target.error.is_some() {
+        return format!("the last {age} ago; the last try took {took}");
+    }
+    format!("polled {age} ago, took {took}")
 }
 
 pub(super) fn draft(app: &App, tab: Tab) -> Draft {

@@ -2,7 +2,7 @@
 
 use crate::app::{App, Cell, Looked};
 use crate::model::words::{many, span};
-use crate::model::{Backend, BackendKey, DatabaseSample, Sample};
+use crate::model::{Backend, BackendKey, BackendState, DatabaseSample, SafeText, Sample};
 use crate::store::Target;
 
 /// What has no column: who it is, what it waits for, and what was read when the page was opened.
@@ -23,16 +23,20 @@ pub(super) fn session(app: &App, target: &Target, key: BackendKey) -> Vec<(Strin
         if it.client.is_empty() { Cell::text("local socket") } else { Cell::Text(it.client.clone()) };
     let wrote = if it.has_written { "has written: ending it rolls that back" } else { "has written nothing" };
     let in_transaction = it.xact_age.is_some();
+    let state = it.state_age.map_or_else(String::new, |age| format!(" for {}", span(age)));
+    let state = format!("{}{state}", it.state.word());
+    // Of a session that runs nothing the server tells the last statement.
+    let (statement, ago) =
+        if it.state == BackendState::Active { ("statement for", "") } else { ("last statement", " ago") };
     let mut lines = vec![
         ("application".into(), Cell::Text(it.application_name.clone())),
         ("user".into(), Cell::Text(it.user.clone())),
         ("database".into(), Cell::Text(it.database.clone())),
         ("client".into(), client),
         ("connected".into(), Cell::Seconds(sample.server_time.seconds_since(key.started).max(0.0))),
-        ("full state".into(), Cell::text(it.state.word())),
-        ("in this state".into(), Cell::maybe(it.state_age, Cell::Seconds)),
+        ("full state".into(), Cell::text(&state)),
         ("transaction".into(), if in_transaction { Cell::text(wrote) } else { Cell::None }),
-        ("statement for".into(), Cell::maybe(it.query_age, Cell::Seconds)),
+        (statement.into(), Cell::maybe(it.query_age, |age| Cell::text(&format!("{}{ago}", span(age))))),
         ("waits".into(), Cell::maybe(waits(sample, it), |says| Cell::text(&says))),
         ("waits for pid".into(), pids(waits_for)),
         ("blocks pid".into(), pids(behind.map(|other| other.key.pid).collect())),
@@ -42,7 +46,7 @@ pub(super) fn session(app: &App, target: &Target, key: BackendKey) -> Vec<(Strin
     if app.past.is_none()
         && let Some(looked) = app.looked.as_ref().filter(|it| it.target == target.info.id && it.key == key)
     {
-        lines.extend(closely(looked, sample));
+        lines.extend(closely(looked, sample, &it.query));
     }
     lines
 }
@@ -67,7 +71,7 @@ fn waits(sample: &DatabaseSample, it: &Backend) -> Option<String> {
 }
 
 /// What was read of it alone.
-fn closely(looked: &Looked, sample: &DatabaseSample) -> Vec<(String, Cell)> {
+fn closely(looked: &Looked, sample: &DatabaseSample, polled: &SafeText) -> Vec<(String, Cell)> {
     let line = |label: &str, says: &str| (label.to_owned(), Cell::text(says));
     let look = match &looked.told {
         None => return vec![line("looked at", "asking for its locks and its whole statement")],
@@ -94,7 +98,10 @@ fn closely(looked: &Looked, sample: &DatabaseSample) -> Vec<(String, Cell)> {
     if let Some(why) = &look.no_locks {
         lines.push(line("locks", &format!("could not be read: {why}")));
     }
-    lines.push(("whole statement".into(), Cell::Text(look.query.clone())));
+    // The poll tells its first letters; those of a short one are all there are.
+    if look.query != *polled {
+        lines.push(("whole statement".into(), Cell::Text(look.query.clone())));
+    }
     if look.query_cut {
         lines.push(line("", "cut there: the server keeps no more (track_activity_query_size)"));
     }

@@ -30,7 +30,7 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Menu, scene: &Scene<'_>) 
     let from = (it.selected + 1).saturating_sub(page);
     for (y, (at, item)) in (inside.y..).zip(it.items.iter().enumerate().skip(from).take(page)) {
         let role = if item.why_not.is_some() { Role::Greyed } else { Role::Text };
-        ink.put(inside.x + 2, y, inside.width - 3 - keys, &text(item), role);
+        ink.put(inside.x + 2, y, inside.width - 4 - keys, &text(item), role);
         let role = if item.why_not.is_some() { Role::Greyed } else { Role::Key };
         ink.put_right(inside.x, y, inside.width - 1, &key(item), role);
         if at == it.selected {

@@ -26,6 +26,9 @@ pub(super) fn draw(ink: &mut Ink<'_>, area: Rect, it: &Prompt, scene: &Scene<'_>
     let x = ink.put(x, y, 1, "_", Role::Input);
     let (text, role) = match &it.error {
         Some(error) => (error.as_str(), Role::Warning),
+        None if it.input == Input::Palette && suggest(scene.app, &it.text).is_empty() => {
+            ("no command fits   Esc leave", Role::Muted)
+        }
         None => (help, Role::Muted),
     };
     let room = area.right().saturating_sub(x + 3);

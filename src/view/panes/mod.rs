@@ -188,7 +188,11 @@ fn chart(ink: &mut Ink<'_>, area: Rect, entry: &Entry, told: &[&str], scene: &Sc
     };
     let width = area.right().saturating_sub(notes);
     // What the line above says is not said again.
-    let said = |part: &str| told.iter().any(|told| *told == part || told.contains(&format!("({part})")));
+    let said = |part: &str| {
+        told.iter().any(|told| {
+            *told == part || told.contains(&format!("({part})")) || told.ends_with(&format!("; {part}"))
+        })
+    };
     let new = |note: &&Field| !note.text.split("  ").all(said);
     for (y, note) in (area.y..area.bottom()).zip(entry.notes.iter().filter(new)) {
         let role = match note.severity {

@@ -190,7 +190,9 @@ fn draw_row(
             from = ink.put(left, y, width, &lines, Role::Tree);
             room = (left + width).saturating_sub(from);
         }
-        let (text, role) = shown(cell, it);
+        // Where there is nothing to note there is nothing missing either.
+        let no_note = *cell == Cell::None && it.table.columns[at].title.is_empty();
+        let (text, role) = if no_note { (String::new(), Role::Muted) } else { shown(cell, it) };
         if right_aligned(it.table, at) {
             ink.put_right(from, y, room, &text, role);
         } else if is_name(it.table, at) || it.table.columns[at].title == DISK {

@@ -1,5 +1,6 @@
 //! What the operator sees, at the three sizes and in every kind of trouble.
 
+mod chains;
 mod dialogs;
 mod dials;
 mod drawn;
