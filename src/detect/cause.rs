@@ -9,7 +9,7 @@ use super::reach::Sort;
 use crate::model::{Finding, Resource, Severity, TargetId, Timestamp};
 
 /// A cause may become visible this much later than its symptom and still be the cause, for each
-/// step it stands ahead of it in [`rank`].
+/// step it stands ahead of it in `reach.rs`.
 const STEP: Duration = Duration::from_secs(3);
 
 /// Trouble that began longer than this before another's is not taken for its cause: it was lived with.
