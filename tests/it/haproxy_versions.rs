@@ -123,6 +123,12 @@ async fn an_old_process_that_still_serves_is_told() {
     })
     .await;
     // Its age is told in seconds: it must be older than the one that follows.
+    // One that is answered, so that something is counted.
+    let mut quick = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    std::io::Write::write_all(&mut quick, b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let answer = b"HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n";
+    std::io::Write::write_all(&mut app.accept().unwrap().0, answer).unwrap();
+    std::io::Read::read_to_end(&mut quick, &mut Vec::new()).unwrap();
     let page = format!("http://127.0.0.1:{port}/stats;csv");
     let stood =
         |sample: &ProxySample| sample.backends[0].servers.iter().filter_map(|it| it.last_change).max();

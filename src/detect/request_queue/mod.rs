@@ -51,12 +51,15 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
     }
     let open = !taking.is_empty() && unseen.len() == taking.len() && !backend.sees_queue;
     if open && backend.queue == 0 {
-        return it.unknown(format!(
-            "cannot be known: no limit (maxconn) on {}, so the proxy cannot see requests wait, and its accept \
-             queue is {}",
-            names(&unseen),
-            hidden(&unseen)
-        ));
+        let blind = if target.info.kind == "haproxy" {
+            format!("no limit (maxconn) on {}, so the proxy cannot see requests wait", names(&unseen))
+        } else {
+            "this proxy sends everything on and sees no request wait".to_owned()
+        };
+        let whose =
+            if unseen.len() == 1 { "its server's accept queue" } else { "its servers' accept queues" };
+        let verb = if unseen.len() == 1 { "is" } else { "are" };
+        return it.unknown(format!("cannot be known: {blind}, and {whose} {verb} {}", hidden(&unseen)));
     }
     let slots: Option<u64> = taking.iter().map(|server| server.limit).sum();
     let at_door = door.as_ref().map_or(0, |door| door.depth);

@@ -27,6 +27,8 @@ const SHARE: u32 = 150;
 /// is followed by looks at the full pace, since alone it would stand for a long time and prove nothing.
 const CALM_SHARE: u32 = 750;
 const CALM_CONNECTIONS_SHARE: u32 = 1_000;
+/// The same while some looks at the connections meet something and most do not: how many do must be known well.
+const DOUBT_SHARE: u32 = 60;
 /// Sockets in the file system.
 const CALM_PATHS_SHARE: u32 = 2_500;
 /// From this part of the looks that meet something on, each look counts: about twenty after one that did. For
@@ -136,8 +138,8 @@ impl Seen {
             self.tallies.end_connected(looked);
             self.connections.learn(began.since());
             learn(&mut self.unread, self.tallies.is_unread(), 16.0);
-            let share = if self.unread < BUSY { CALM_CONNECTIONS_SHARE } else { SHARE };
-            self.connections_due = Some(Instant::now() + self.connections.pause(share, CONNECTIONS_EVERY));
+            let pause = self.connections.pause(connections_share(self.unread), CONNECTIONS_EVERY);
+            self.connections_due = Some(Instant::now() + pause);
         }
         Ok(())
     }
@@ -174,6 +176,16 @@ impl Seen {
             return Ok(());
         }
         self.kernel.dump(Which::ConnectedWithAge, &mut |socket| self.tallies.aged(&socket))
+    }
+}
+
+/// One part in so many of a processor that looking at the connections may cost, where this part of the looks meets
+/// something.
+fn connections_share(unread: f64) -> u32 {
+    match unread {
+        calm if calm < BUSY => CALM_CONNECTIONS_SHARE,
+        doubt if doubt < 0.5 => DOUBT_SHARE,
+        _ => SHARE,
     }
 }
 
@@ -216,6 +228,21 @@ impl Cost {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_look_that_meets_something_is_followed_by_about_twenty_at_full_pace() {
+        let mut unread = 0.0;
+        assert_eq!(connections_share(unread), CALM_CONNECTIONS_SHARE);
+        learn(&mut unread, true, 16.0);
+        let mut looks = 0;
+        while connections_share(unread) == DOUBT_SHARE {
+            learn(&mut unread, false, 16.0);
+            looks += 1;
+        }
+        assert!((15..25).contains(&looks), "{looks}");
+        assert_eq!(connections_share(unread), CALM_CONNECTIONS_SHARE);
+        assert_eq!(connections_share(0.9), SHARE, "what nearly every look meets is known well by fewer");
+    }
 
     #[test]
     fn what_is_dear_becomes_rare() {
