@@ -45,6 +45,9 @@ pub struct Assessment {
     pub entered: Severity,
     /// How bad it still is by the limits at which a severity is left; at least `entered`.
     pub kept: Severity,
+    /// How bad that part of it is which every look reads whole (a fill, slots taken), by the limits at which
+    /// a severity is entered: who looks but a few times believes it at once, rates and moments apart.
+    pub level: Severity,
     /// How long it must be so before it counts.
     pub hold: Duration,
     /// How long the server itself proves that it has been so (a wait's own age): counts towards the
@@ -76,6 +79,7 @@ impl Assessment {
             value: None,
             entered: Severity::Ok,
             kept: Severity::Ok,
+            level: Severity::Ok,
             hold: Duration::ZERO,
             proven: Duration::ZERO,
             says: String::new(),
@@ -127,6 +131,13 @@ impl Assessment {
     #[must_use]
     pub fn says(mut self, says: impl Into<String>) -> Self {
         self.says = says.into();
+        self
+    }
+
+    /// What raised it so far is a level, which every look reads whole: no rate and no count of a moment.
+    #[must_use]
+    pub const fn level(mut self) -> Self {
+        self.level = self.entered;
         self
     }
 

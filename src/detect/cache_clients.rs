@@ -52,6 +52,7 @@ fn connections(
     let rejected = window.and_then(|window| window.rejected).filter(|rejected| *rejected > 0);
     let it = it
         .measured(used, view.limits(Resource::CacheService, id))
+        .level()
         .used(Some(used), None, rejected)
         .hold(Duration::from_secs(2));
     let held = format!("{} of {} connections in use", count(sample.clients), count(most));

@@ -35,7 +35,8 @@ fn judge(view: &View<'_>, target: &Target, sample: &CacheSample, window: Option<
     let lately = target.cache_rates().and_then(|rates| rates.evictions);
     let evicting =
         evictions.is_some_and(|rate| rate > 0.0) && (fill >= EMPTY || lately.is_none_or(|rate| rate > 0.0));
-    let mut it = it.measured(fill, limits).hold(Duration::from_secs(2)).used(Some(fill), evictions, refused);
+    let mut it =
+        it.measured(fill, limits).level().hold(Duration::from_secs(2)).used(Some(fill), evictions, refused);
     let share = percent(fill);
     if refused.is_some_and(|n| n > 0) {
         it = it
@@ -57,6 +58,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &CacheSample, window: Option<
         // A cache that keeps itself full and throws nothing out does what it was set up for.
         it.entered = it.entered.min(Severity::Warning);
         it.kept = it.kept.min(Severity::Critical);
+        it.level = it.entered;
         it = it.says(format!("{share} full, throws nothing out"));
     } else {
         let fate = if fill >= limits.warning { "; at the limit writes fail" } else { "" };
@@ -76,7 +78,11 @@ fn without_limit(it: Assessment, sample: &CacheSample, limits: crate::config::Li
         Some((resident, total)) => {
             let fill = resident as f64 / total as f64;
             let says = format!("takes {} of its machine's memory; no maxmemory is set", percent(fill));
-            it.measured(fill, limits).hold(Duration::from_secs(2)).used(Some(fill), None, None).says(says)
+            it.measured(fill, limits)
+                .level()
+                .hold(Duration::from_secs(2))
+                .used(Some(fill), None, None)
+                .says(says)
         }
         None => it.unknown("no maxmemory is set and the machine's memory is not told: fill cannot be judged"),
     }

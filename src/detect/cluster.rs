@@ -74,7 +74,7 @@ fn slots(id: &TargetId, cluster: &ClusterSample) -> Assessment {
             count(doubtful.into()),
             whose(doubtful)
         );
-        return it.at_least(Severity::Warning).hold(Duration::from_secs(2)).says(says);
+        return it.at_least(Severity::Warning).level().hold(Duration::from_secs(2)).says(says);
     }
     it.says(format!("{} masters serve all slots", cluster.shards.len()))
 }

@@ -43,6 +43,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &DatabaseSample) -> Assessmen
     let share = used as f64 / f64::from(usable);
     let it = it
         .measured(share, view.limits(Resource::PostgresConnections, id))
+        .level()
         .used(Some(share), None, None)
         .hold(Duration::from_secs(2));
     let taken = format!("{} of {} connections taken", count(used), count(u64::from(usable)));

@@ -37,7 +37,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &HostSample) -> Assessment {
     }
     if let Some(fullest) = fullest {
         let (entered, kept) = (it.entered, it.kept);
-        it = it.measured(fill(fullest), view.limits(Resource::HostDisk, id));
+        it = it.measured(fill(fullest), view.limits(Resource::HostDisk, id)).level();
         if it.kept > Severity::Ok {
             it = it.culprit(Culprit::Device { name: fullest.mount.clone() });
         }

@@ -96,6 +96,12 @@ impl Judge {
         Self { general, own: own.into_iter().collect(), ..Self::default() }
     }
 
+    /// A judge for a few looks: what each look reads whole, such as a fill, counts without a hold time.
+    #[must_use]
+    pub fn brief(self) -> Self {
+        Self { steady: Steady::brief(), ..self }
+    }
+
     /// A judge with the same limits that remembers nothing.
     #[must_use]
     pub fn begun_anew(&self) -> Self {

@@ -52,6 +52,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &HostSample) -> Assessment {
     }
     let it = it
         .measured(used, view.limits(Resource::HostMemory, id))
+        .level()
         .hold(Duration::from_secs(2))
         .at_least(worst)
         .used(Some(used), stalled, kills);

@@ -34,6 +34,7 @@ fn clients(view: &View<'_>, target: &Target, sample: &PoolerSample) -> Option<As
     Some(
         Assessment::new("pooler_clients", Resource::PostgresConnections, id.clone())
             .measured(share, view.limits(Resource::PostgresConnections, id))
+            .level()
             .used(Some(share), None, None)
             .hold(Duration::from_secs(2))
             .says(format!("{} of {most} clients it takes (max_client_conn)", sample.clients)),

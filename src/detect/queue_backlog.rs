@@ -128,6 +128,7 @@ fn no_worker(id: &TargetId, queue: &Queue) -> Assessment {
     match queue.workers {
         Some(0) if queue.depth > 0 && queue.paused != Some(true) => it
             .at_least(Severity::Critical)
+            .level()
             .proven(queue.oldest.seconds().unwrap_or(0.0))
             .says(format!("{} waiting and no worker is alive{}", jobs(queue.depth), silent(queue)))
             .culprit(Culprit::Queue { name: queue.name.clone(), depth: queue.depth })

@@ -27,7 +27,11 @@ fn judge(view: &View<'_>, id: &TargetId, sample: &DatabaseSample) -> Option<Asse
             format!("a standby, {} behind", span(lag))
         };
         return Some(
-            it.measured(lag, limits).used(None, Some(lag), None).hold(Duration::from_secs(2)).says(says),
+            it.measured(lag, limits)
+                .level()
+                .used(None, Some(lag), None)
+                .hold(Duration::from_secs(2))
+                .says(says),
         );
     }
     if fed.is_empty() {
@@ -49,7 +53,7 @@ fn judge(view: &View<'_>, id: &TargetId, sample: &DatabaseSample) -> Option<Asse
         let name = if worst.name.is_empty() { "a standby" } else { worst.name.as_str() };
         format!("{name} is {} behind{left}, {}", span(lag), worst.state)
     };
-    Some(it.measured(lag, limits).used(None, Some(lag), None).hold(Duration::from_secs(2)).says(says))
+    Some(it.measured(lag, limits).level().used(None, Some(lag), None).hold(Duration::from_secs(2)).says(says))
 }
 
 /// A slot that nobody reads from and that keeps this much log, in bytes, will fill the disk.

@@ -24,10 +24,17 @@ struct Held {
 /// The memory of the judge.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Steady {
+    /// Only a few looks are taken: a level counts as the last of them read it.
+    brief: bool,
     held: BTreeMap<(&'static str, Resource, TargetId), Held>,
 }
 
 impl Steady {
+    /// A memory for a few looks.
+    pub(super) fn brief() -> Self {
+        Self { brief: true, ..Self::default() }
+    }
+
     /// The severity that counts now, and since when.
     pub(super) fn settle(&mut self, it: &Assessment, now: Timestamp) -> (Severity, Timestamp) {
         let began = now.minus(it.proven);
@@ -79,6 +86,9 @@ impl Steady {
         } else {
             held.calm_from = None;
         }
+        if self.brief && it.level > held.severity {
+            return (it.level, began);
+        }
         (held.severity, held.since)
     }
 
@@ -114,6 +124,18 @@ mod tests {
         assert_eq!(steady.settle(&cpu(0.85), at(100)).0, Severity::Critical);
         assert_eq!(steady.settle(&cpu(0.10), at(110)).0, Severity::Critical);
         assert_eq!(steady.settle(&cpu(0.10), at(130)), (Severity::Ok, at(130)));
+    }
+
+    #[test]
+    fn a_level_counts_at_once_where_few_looks_are_taken_and_only_there() {
+        let full = cpu(0.95).level();
+        assert_eq!(Steady::default().settle(&full, at(0)).0, Severity::Ok);
+        let mut brief = Steady::brief();
+        assert_eq!(brief.settle(&full, at(0)), (Severity::Critical, at(0)));
+        assert_eq!(brief.settle(&cpu(0.50).level(), at(10)).0, Severity::Ok);
+        // What a rate adds to a level waits as ever.
+        let stalls = cpu(0.75).level().at_least(Severity::Critical);
+        assert_eq!(Steady::brief().settle(&stalls, at(0)).0, Severity::Warning);
     }
 
     #[test]

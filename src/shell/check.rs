@@ -83,7 +83,7 @@ pub async fn check(
     clock: Clock,
 ) -> Report {
     let mut store = world::store(config);
-    let mut judge = world::judge(config);
+    let mut judge = world::judge(config).brief();
     for mark in marks {
         store.mark(mark);
     }

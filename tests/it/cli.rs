@@ -224,3 +224,30 @@ async fn a_pile_up_is_named_shown_refused_freed_and_written_down() {
     assert!(code == 1 && out.contains("nothing is done without it"), "{code} {out}");
     sqlx::raw_sql("select 1").execute(&mut holder).await.unwrap();
 }
+
+#[test]
+fn a_full_disk_is_told_by_the_first_look() {
+    let home = tempfile::tempdir().unwrap();
+    let text = "[[target]]\nid = \"me\"\nkind = \"host\"\n[thresholds.\"host.disk\"]\nwarning = 1e-9\ncritical = 1e-6\n";
+    fs::write(home.path().join("warroom.toml"), text).unwrap();
+    for args in [&["check", "--json"][..], &["check", "--json", "--samples", "1"]] {
+        let (code, out, _) = run(home.path(), args);
+        let said: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(code, 2, "{}", said["findings"]);
+        let all = said["findings"].as_array().unwrap();
+        let disk = all.iter().find(|it| it["resource"] == "host.disk").unwrap();
+        assert_eq!(disk["severity"], "critical", "{disk}");
+    }
+}
+
+#[test]
+fn the_man_page_names_no_page_that_is_not_there() {
+    let home = tempfile::tempdir().unwrap();
+    let (code, page, _) = run(home.path(), &["man"]);
+    assert_eq!(code, 0);
+    for told in ["ENVIRONMENT", "WARROOM_READ_ONLY", "FILES", "warroom check"] {
+        assert!(page.contains(told), "{told}");
+    }
+    let others: Vec<&str> = page.lines().filter(|line| line.contains("(1)")).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
