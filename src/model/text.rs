@@ -3,15 +3,22 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use unicode_width::UnicodeWidthChar as _;
 
 /// One line of text in which nothing can move the cursor, reorder letters or start an escape.
 ///
 /// White space of any kind is folded to one space (so `SELECT\n*` stays two words), whole ANSI
 /// sequences are removed, other control characters and the invisible format characters (bidi
-/// overrides, zero-width) are shown as `·`.
+/// overrides, zero-width) are shown as `·`. Marks heaped upon one letter and what is longer than any name
+/// or statement are cut off: text of others is kept, drawn and written down many times.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct SafeText(String);
+
+/// Bytes of a text that are kept.
+const LONGEST: usize = 64 * 1024;
+/// Marks upon one letter that are kept: no script needs more.
+const MARKS: usize = 8;
 
 impl SafeText {
     /// Cleans `raw`; the only way to make one.
@@ -19,8 +26,19 @@ impl SafeText {
     pub fn new(raw: &str) -> Self {
         let mut out = String::with_capacity(raw.len());
         let mut chars = raw.chars().peekable();
+        let mut marks = 0;
         while let Some(c) = chars.next() {
+            if out.len() >= LONGEST {
+                out.push('…');
+                break;
+            }
+            marks = match c.width() {
+                Some(0) if !is_format(c) => marks + 1,
+                None => marks,
+                _ => 0,
+            };
             match c {
+                _ if marks > MARKS && c.width() == Some(0) => {}
                 '\u{1b}' | '\u{9b}' => skip_escape(c, &mut chars),
                 c if c.is_whitespace() => {
                     if !out.is_empty() && !out.ends_with(' ') {
@@ -120,6 +138,15 @@ mod tests {
         assert_eq!(clean("x\u{1b}]52;c;ZXZpbA==\u{7}y"), "xy");
         assert_eq!(clean("SELECT\n\t*\r\nFROM t "), "SELECT * FROM t");
         assert_eq!(clean("a\u{202e}b\u{200b}c\u{7f}"), "a·b·c·");
+    }
+
+    #[test]
+    fn what_is_heaped_up_or_has_no_end_is_cut() {
+        let heap = format!("a{}b", "\u{301}".repeat(500));
+        assert_eq!(SafeText::new(&heap).as_str(), format!("a{}b", "\u{301}".repeat(MARKS)));
+        let long = SafeText::new(&"long ".repeat(1_000_000));
+        assert!(long.as_str().len() < LONGEST + 8 && long.as_str().ends_with('…'), "{}", long.as_str().len());
+        assert_eq!(SafeText::new(long.as_str()), long);
     }
 
     proptest! {

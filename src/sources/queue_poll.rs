@@ -13,6 +13,7 @@ use super::queue_rest::{Asked, Rests, Told};
 use super::resp::{self, Resp};
 use super::{BoxFuture, Source};
 use crate::config::TargetSpec;
+use crate::model::words::many;
 use crate::model::{
     DoctorLine, Missing, PollError, QueueAge, QueueSample, Reading, Sample, Severity, TargetId, Timestamp,
 };
@@ -25,6 +26,9 @@ const FIRST_WALK: Duration = Duration::from_millis(100);
 /// Keys kept of a walk.
 const KEYS: usize = 2 * QUEUES;
 
+/// Bytes of the longest name of a queue: what is longer is no name, and would be drawn, kept and printed whole.
+const NAME: usize = 512;
+
 /// Polls all queues that one library keeps in one database.
 pub(super) struct QueuePoll<L> {
     id: TargetId,
@@ -33,6 +37,8 @@ pub(super) struct QueuePoll<L> {
     configured: Vec<String>,
     names: Vec<String>,
     left_out: u32,
+    /// Queues that were found and cannot be told by their names.
+    nameless: usize,
     watch: Watch,
     /// The jobs at the heads of each queue, and when they were put in.
     heads: HashMap<String, Vec<(String, Timestamp)>>,
@@ -61,6 +67,7 @@ impl<L: Layout> QueuePoll<L> {
             configured: spec.queues.clone(),
             names: Vec::new(),
             left_out: 0,
+            nameless: 0,
             watch: Watch::default(),
             heads: HashMap::new(),
             rests: Rests::default(),
@@ -113,6 +120,11 @@ impl<L: Layout> QueuePoll<L> {
         let found = self.layout.take_all(&answers[own..shared], &self.walk.keys, &self.watch);
         self.watch.residency.begin();
         let mut sample = QueueSample { left_out: self.left_out, ..QueueSample::default() };
+        if self.nameless > 0 {
+            let queues = many(self.nameless as u64, "queue", "queues");
+            let why = format!("{queues} left out: their names are over {NAME} bytes long or no UTF-8");
+            sample.missing.push(Missing::new("queue names", &why));
+        }
         let mut heads = Vec::new();
         let all = self.told(&asked, &answers).await?;
         for (name, told) in self.names.iter().zip(all) {
@@ -218,6 +230,10 @@ impl<L: Layout> QueuePoll<L> {
     fn take_names(&mut self, mut found: Vec<String>) {
         found.sort();
         found.dedup();
+        let before = found.len();
+        // A letter that stands for what could not be read would lead to the key of another queue, or of none.
+        found.retain(|name| name.len() <= NAME && !name.contains(char::REPLACEMENT_CHARACTER));
+        self.nameless = if self.configured.is_empty() { before - found.len() } else { 0 };
         self.names = if self.configured.is_empty() { found } else { self.configured.clone() };
         self.left_out = u32::try_from(self.names.len().saturating_sub(QUEUES)).unwrap_or(u32::MAX);
         self.names.truncate(QUEUES);

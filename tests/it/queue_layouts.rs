@@ -123,3 +123,22 @@ async fn a_stream_tells_what_waits_also_after_a_deletion() {
     assert_eq!(queue(&sample, "events/mail").depth, 5);
     assert_eq!(queue(&sample, "events/audit").oldest, QueueAge::Empty);
 }
+
+/// The names come out of a database that anybody may write to.
+#[tokio::test]
+async fn a_name_that_is_none_is_left_out_and_told_and_costs_nothing() {
+    let server = lab::redis::start(&[]).unwrap();
+    let mut other = client(&server.url(3)).await;
+    let evil: [&[u8]; 4] = [b"mail", b"\x1b]0;PWNED\x07mail\x1b[2J", b"\xff\xfe", &vec![b'A'; 1_000_000]];
+    for name in evil {
+        let key = [b"rq:queue:", name].concat();
+        let mut both = redis::pipe();
+        both.cmd("SADD").arg("rq:queues").arg(&key).cmd("RPUSH").arg(&key).arg("job");
+        both.exec_async(&mut other).await.unwrap();
+    }
+    let sample = queues(&mut source(&spec("rq", &server.url(3)))).await;
+    let names: Vec<&str> = sample.queues.iter().map(|queue| queue.name.as_str()).collect();
+    assert_eq!(names, ["mail", "mail"], "an escape is taken out of a name");
+    let told: Vec<String> = sample.missing.iter().map(|it| format!("{it:?}")).collect();
+    assert!(told.iter().any(|it| it.contains("2 queues left out")), "{told:?}");
+}
