@@ -260,18 +260,23 @@ impl Secret {
     pub fn holds_password(&self) -> bool {
         let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
         let authority = rest.rfind('@').map_or("", |at| &rest[..at]);
-        authority.contains(':') || rest.contains("password=")
+        authority.contains(':') || rest.contains("password=") || rest.contains("pass=")
     }
 
     /// A URL without its user, password, query and fragment; a path as it is.
     #[must_use]
     pub fn without_credentials(&self) -> String {
         let Some((scheme, rest)) = self.0.split_once("://") else {
-            return if self.0.contains('@') { "(hidden)".into() } else { self.0.clone() };
+            let plain = self.0.split(['?', '#']).next().unwrap_or("");
+            return if self.0.contains('@') { "(hidden)".into() } else { plain.to_owned() };
         };
         let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let path = path.split(['?', '#']).next().unwrap_or("");
+        // A slash that stands in a password as it is: then what looks like a host is none.
+        if path.contains('@') {
+            return format!("{scheme}://(hidden)");
+        }
         format!("{scheme}://{host}{path}")
     }
 }
@@ -292,7 +297,11 @@ mod tests {
         assert_eq!(shown("postgres://u:p@w@10.0.0.5:5432/app?password=x"), "postgres://10.0.0.5:5432/app");
         assert_eq!(shown("http://10.0.0.2:8404/;csv"), "http://10.0.0.2:8404/;csv");
         assert_eq!(shown("unix:/run/haproxy/admin.sock"), "unix:/run/haproxy/admin.sock");
+        assert_eq!(shown("unix:/run/redis.sock?db=1&pass=x"), "unix:/run/redis.sock");
+        assert_eq!(shown("unix:///run/redis.sock?pass=x"), "unix:///run/redis.sock");
+        assert_eq!(shown("postgres://u:12/34@db/app"), "postgres://(hidden)");
         assert_eq!(shown("host=db password=x@y"), "(hidden)");
+        assert!(Secret::new("unix:/run/redis.sock?pass=x").holds_password());
         assert_eq!(format!("{:?}", Secret::new("s3cret")), "(hidden)");
     }
 }

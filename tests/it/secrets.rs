@@ -235,3 +235,17 @@ async fn a_redis_that_refuses_the_password_is_named_with_the_mend_by_every_kind(
     let told = home.run(&["doctor"]);
     assert_eq!(told.matches("refused the url's user or password: correct").count(), on_redis.len(), "{told}");
 }
+
+/// The address of a socket has no place for a user, and no `://` by which its parts are told apart.
+#[test]
+fn no_verb_tells_the_password_of_a_socket() {
+    let home = Home::new(lab::free_port().unwrap(), Kept::Config, &["host"]);
+    let config = home.folder.path().join("warroom.toml");
+    let url = format!("unix:/nowhere/redis.sock?db=1&pass={SECRET}");
+    fs::write(&config, format!("[[target]]\nid = \"cache\"\nkind = \"redis\"\nurl = \"{url}\"\n")).unwrap();
+    for line in ["config show", "check", "check --json", "doctor", "clear --target cache pages --yes"] {
+        home.run(&line.split(' ').collect::<Vec<_>>());
+    }
+    assert!(home.run(&["config", "check"]).contains("holds a password and others can read it"));
+    home.assert_clean();
+}
