@@ -8,6 +8,7 @@ mod memcached;
 mod os_user;
 mod postgres;
 mod postgres_activity;
+mod postgres_address;
 mod postgres_error;
 mod redis_door;
 pub mod redis_value;

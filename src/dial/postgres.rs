@@ -8,7 +8,8 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use super::os_user::os_user;
-use crate::config::TargetSpec;
+use super::postgres_address;
+use crate::config::{Secret, TargetSpec};
 use crate::model::{PollError, PollErrorKind};
 
 /// The first version that warroom can ask, as `server_version_num`.
@@ -39,21 +40,26 @@ fn parsed(spec: &TargetSpec) -> Result<PgConnectOptions, String> {
 }
 
 fn written(spec: &TargetSpec) -> Result<PgConnectOptions, String> {
-    match &spec.url {
+    let url = spec.url.as_ref().map(Secret::expose);
+    if url.is_some_and(|url| !url.starts_with("postgres://") && !url.starts_with("postgresql://")) {
+        return Err("url must begin with postgres:// (or postgresql://)".into());
+    }
+    match postgres_address::understood(url, |name| std::env::var(name).ok())? {
         None => Ok(PgConnectOptions::new()),
-        Some(url) if url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://") => {
-            // The parser's own words may quote a part of the URL.
-            PgConnectOptions::from_str(url.expose()).map_err(|_unsaid| {
-                "url is not understood: write postgres://user@host:5432/database, special characters as %xx".into()
-            })
-        }
-        Some(_) => Err("url must begin with postgres:// (or postgresql://)".into()),
+        // The parser's own words may quote a part of the URL.
+        Some(url) => PgConnectOptions::from_str(&url).map_err(|_unsaid| {
+            "url is not understood: write postgres://user@host:5432/database, special characters as %xx"
+                .into()
+        }),
     }
 }
 
 fn place(options: &PgConnectOptions) -> String {
     match options.get_socket() {
         Some(socket) => format!("{}:{}", socket.display(), options.get_port()),
+        None if options.get_host().contains(':') => {
+            format!("[{}]:{}", options.get_host(), options.get_port())
+        }
         None => format!("{}:{}", options.get_host(), options.get_port()),
     }
 }

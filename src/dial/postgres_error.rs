@@ -35,6 +35,11 @@ impl PostgresDial {
                 ErrorKind::ConnectionRefused => {
                     (PollErrorKind::Unreachable, format!("connection refused at {at}"))
                 }
+                // Over the network the only files there are, are ours.
+                ErrorKind::NotFound | ErrorKind::PermissionDenied if !at.starts_with('/') => {
+                    let why = "a file that sslrootcert, sslcert or sslkey names cannot be read";
+                    (PollErrorKind::Config, format!("{at}: {why}: {io}"))
+                }
                 ErrorKind::NotFound => (PollErrorKind::Unreachable, format!("no server socket at {at}")),
                 ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
                     (PollErrorKind::Unreachable, format!("{at} closed the connection"))
@@ -43,7 +48,10 @@ impl PostgresDial {
                     if let Some(unresolved) = PollError::unresolved(at, &io.to_string()) {
                         return unresolved;
                     }
-                    (PollErrorKind::Unreachable, format!("cannot reach {at}: {io}"))
+                    match mistrust(io) {
+                        Some(why) => (PollErrorKind::Login, format!("{at}: {why}")),
+                        None => (PollErrorKind::Unreachable, format!("cannot reach {at}: {io}")),
+                    }
                 }
             },
             Error::Tls(why) => {
@@ -105,4 +113,40 @@ impl PostgresDial {
             .and_then(sqlx::error::DatabaseError::code)
             .is_some_and(|code| matches!(&*code, "42501" | "0A000" | "42883" | "42P01" | "42703" | "55000"))
     }
+}
+
+/// Why one side does not take the other's certificate, and the mend; nothing for any other trouble.
+fn mistrust(io: &std::io::Error) -> Option<String> {
+    use rustls::{AlertDescription as Alert, CertificateError as Why, Error as Tls};
+    let unknown = "signed by nobody whom we know; give its authority as sslrootcert";
+    Some(match io.get_ref()?.downcast_ref::<Tls>()? {
+        Tls::InvalidCertificate(why) => match why {
+            Why::UnknownIssuer => format!("its certificate is {unknown}"),
+            Why::Expired | Why::ExpiredContext { .. } => "its certificate has expired: renew it".into(),
+            Why::NotValidYet | Why::NotValidYetContext { .. } => {
+                "its certificate is not valid yet: compare the clocks".into()
+            }
+            Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+                "its certificate is for another name: put that name into the url, or take sslmode=verify-ca"
+                    .into()
+            }
+            // An authority of one's own that signs nothing but itself.
+            Why::Other(why) if why.to_string().contains("CaUsedAsEndEntity") => {
+                format!("its certificate signs itself and so is {unknown}")
+            }
+            why => format!("its certificate is refused: {why}"),
+        },
+        Tls::AlertReceived(
+            Alert::BadCertificate
+            | Alert::UnknownCA
+            | Alert::CertificateRequired
+            | Alert::CertificateExpired
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::UnsupportedCertificate
+            | Alert::AccessDenied
+            | Alert::DecryptError,
+        ) => format!("it refuses our certificate: {io}; see sslcert and sslkey"),
+        _ => return None,
+    })
 }

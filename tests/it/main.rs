@@ -35,6 +35,7 @@ mod pause_sql;
 mod pgbouncer;
 mod postgres;
 mod postgres_actions;
+mod postgres_address;
 mod postgres_comeback;
 mod postgres_detect;
 mod postgres_explain;
