@@ -36,6 +36,7 @@ mod redis;
 mod redis_list;
 mod redis_stream;
 mod resp;
+mod resp_lost;
 mod resque;
 mod rq;
 mod sidekiq;

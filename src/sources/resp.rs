@@ -7,6 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, Pipeline, RedisError, Value};
 use tokio::time::Instant;
 
+use super::resp_lost;
 use crate::config::TargetSpec;
 use crate::dial::RedisDoor;
 pub(super) use crate::dial::redis_value::{bytes, count, list, pairs, refusal, text, texts, whole};
@@ -196,7 +197,10 @@ impl Resp {
         let told = error.detail().unwrap_or_default();
         let (kind, says) = match (error.kind(), error.code().unwrap_or_default()) {
             _ if error.is_timeout() => return self.late(),
-            (_, "NOAUTH") => (PollErrorKind::Login, format!("{at} wants a password: set it in the url")),
+            (_, "NOAUTH") => {
+                let how = if at.starts_with("unix:") { " as ?pass=" } else { "" };
+                (PollErrorKind::Login, format!("{at} wants a password: set it in the url{how}"))
+            }
             (ErrorKind::AuthenticationFailed, _) | (_, "WRONGPASS") => {
                 (PollErrorKind::Login, format!("{at} refused the url's user or password: correct them"))
             }
@@ -217,30 +221,13 @@ impl Resp {
             (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => {
                 (PollErrorKind::Garbage, format!("{at} does not speak the Redis protocol"))
             }
-            (ErrorKind::Io, _) => self.explain_io(error),
+            (ErrorKind::Io, _) => resp_lost::explain(at, error),
             (ErrorKind::InvalidClientConfig, _) => {
                 (PollErrorKind::Unsupported, format!("{at} cannot be used as a Redis url"))
             }
             _ => (PollErrorKind::Garbage, format!("{at} broke the conversation off: {error}")),
         };
         PollError::new(kind, &says)
-    }
-
-    fn explain_io(&self, error: &RedisError) -> (PollErrorKind, String) {
-        let at = self.door.endpoint();
-        let text = error.to_string();
-        if let Some(unresolved) = PollError::unresolved(at, &text) {
-            return (unresolved.kind, unresolved.says.to_string());
-        }
-        if text.contains("ertificate") || text.contains("handshake") {
-            (PollErrorKind::Login, format!("{at} shows a certificate that is not trusted: {text}"))
-        } else if error.is_connection_refusal() {
-            (PollErrorKind::Unreachable, format!("nobody listens on {at}"))
-        } else if error.is_connection_dropped() {
-            (PollErrorKind::Garbage, format!("{at} hangs up instead of answering; is it a Redis?"))
-        } else {
-            (PollErrorKind::Unreachable, format!("{at}: {text}"))
-        }
     }
 }
 

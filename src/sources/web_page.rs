@@ -171,7 +171,8 @@ impl WebPage {
 
 /// Why a server's certificate is refused, and what mends it, by the library's reason in small letters.
 fn mistrust(reason: &str) -> String {
-    let signed = "give it one signed by an authority that this machine trusts";
+    let signed = "give it one signed by an authority that this machine trusts, or name the file of its authority in \
+                  $SSL_CERT_FILE";
     let (why, mend) = match reason {
         _ if reason.contains("causedasendentity") => ("signs itself", signed),
         _ if reason.contains("unknownissuer") => ("is signed by nobody whom this machine trusts", signed),

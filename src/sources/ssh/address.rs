@@ -2,7 +2,10 @@
 
 /// An `ssh://` address that holds nothing `ssh` or a shell could take for something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address(String);
+pub(super) struct Address {
+    url: String,
+    args: Vec<String>,
+}
 
 impl Address {
     /// Takes `ssh://[user@]host[:port]`; the host may be an alias of `~/.ssh/config`.
@@ -34,15 +37,29 @@ impl Address {
             plain(host, "host", "._-")?;
         }
         if port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0)) {
-            Ok(Self(format!("ssh://{rest}")))
+            let args = match (host, place.strip_prefix('[').and_then(|rest| rest.split_once(']'))) {
+                // Not every `ssh` takes brackets within an `ssh://`.
+                (None, Some((host, _))) => {
+                    let user = user.map_or_else(String::new, |user| format!("{user}@"));
+                    let port = port.map(|port| ["-p".to_owned(), port.to_owned()]);
+                    port.into_iter().flatten().chain(["--".into(), format!("{user}{host}")]).collect()
+                }
+                _ => vec!["--".into(), format!("ssh://{rest}")],
+            };
+            Ok(Self { url: format!("ssh://{rest}"), args })
         } else {
             Err(format!("url: the port is no number from 1 to 65535; {right}"))
         }
     }
 
-    /// As `ssh` takes it for a destination.
+    /// As it was written.
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        &self.url
+    }
+
+    /// The last of the options of `ssh`, and the destination.
+    pub(super) fn args(&self) -> &[String] {
+        &self.args
     }
 }
 
@@ -66,8 +83,12 @@ mod tests {
         for fine in
             ["ssh://web1", "ssh://deploy@web1.example.org:2222", "ssh://[fe80::1%eth0]:22", "ssh://u@[::1]"]
         {
-            assert_eq!(Address::parse(fine).map(|it| it.0), Ok(fine.to_owned()));
+            assert_eq!(Address::parse(fine).map(|it| it.url), Ok(fine.to_owned()));
         }
+        let args = |url| Address::parse(url).expect("fine").args;
+        assert_eq!(args("ssh://u@web1:22"), ["--", "ssh://u@web1:22"]);
+        assert_eq!(args("ssh://u@[fe80::1%eth0]:22"), ["-p", "22", "--", "u@fe80::1%eth0"]);
+        assert_eq!(args("ssh://[::1]"), ["--", "::1"]);
         for wrong in [
             "web1",
             "ssh://",

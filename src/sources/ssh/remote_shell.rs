@@ -63,7 +63,7 @@ impl RemoteShell {
         ] {
             command.args(["-o", option]);
         }
-        command.args(["-a", "-x", "--", address.as_str(), "LC_ALL=C exec sh"]);
+        command.args(["-a", "-x"]).args(address.args()).arg("LC_ALL=C exec sh");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that Ctrl-C at our terminal is ours alone.
         command.process_group(0).kill_on_drop(true);
