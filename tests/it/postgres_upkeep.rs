@@ -204,3 +204,20 @@ async fn a_server_without_statement_statistics_is_polled_and_told_what_would_bri
     poll_until(&mut elsewhere, "statements", |sample| sample.statements.is_some()).await;
     assert_eq!(mends((kind.doctor)(&spec).await), Vec::<String>::new());
 }
+
+/// One string for all libraries is taken for one library of that name, and the server does not start again.
+#[tokio::test]
+async fn what_is_preloaded_already_stays() {
+    let server = server(&[("shared_preload_libraries", "auto_explain, pg_prewarm")]);
+    let kind = warroom::sources::KINDS.iter().find(|kind| kind.name == "postgres").unwrap();
+    let lines = (kind.doctor)(&spec(&server)).await;
+    let mends: Vec<_> = lines.iter().filter_map(|line| line.mend.as_ref()).map(ToString::to_string).collect();
+    let mend = mends.iter().find(|mend| mend.contains("preload")).unwrap();
+    let set =
+        "alter system set shared_preload_libraries = 'auto_explain', 'pg_prewarm', 'pg_stat_statements'";
+    assert_eq!(mend.split(';').next(), Some(set), "{mend}");
+    let mut admin = Client::as_role(&server, "postgres", "dba").await;
+    admin.run(set).await;
+    let kept = std::fs::read_to_string(server.sockets().join("data/postgresql.auto.conf")).unwrap();
+    assert!(kept.contains("'auto_explain, pg_prewarm, pg_stat_statements'"), "{kept}");
+}

@@ -3,6 +3,7 @@
 use super::haproxy_source::Way;
 use super::sockets;
 use crate::config::TargetSpec;
+use crate::model::words::many;
 use crate::model::{DoctorLine, ProxySample, Severity};
 use crate::sources::BoxFuture;
 
@@ -59,7 +60,8 @@ fn ring_line(name: &str, events: &str) -> DoctorLine {
 fn examine(sample: &ProxySample) -> Vec<DoctorLine> {
     let servers: usize = sample.backends.iter().map(|backend| backend.servers.len()).sum();
     let version = sample.process.as_ref().map_or_else(String::new, |it| format!(" {}", it.version));
-    let found = format!("HAProxy{version}: {} backends, {servers} servers", sample.backends.len());
+    let backends = many(sample.backends.len() as u64, "backend", "backends");
+    let found = format!("HAProxy{version}: {backends}, {}", many(servers as u64, "server", "servers"));
     let mut lines = vec![DoctorLine::fine(&found)];
     lines.extend(sample.missing.iter().map(|gap| {
         DoctorLine::lacking(Severity::Unknown, &format!("{} not told", gap.what), gap.why.as_str())

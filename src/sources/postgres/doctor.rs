@@ -95,8 +95,7 @@ fn rights(row: &PgRow) -> Result<Vec<DoctorLine>, sqlx::Error> {
         (_, false) => lines.push(DoctorLine::lacking(
             Severity::Ok,
             "cannot tell what statements cost: the server does not load pg_stat_statements",
-            "alter system set shared_preload_libraries = 'pg_stat_statements'; restart the server; \
-             create extension if not exists pg_stat_statements",
+            &preload(row.try_get::<Option<String>, _>(16)?.as_deref()),
         )),
     }
     lines.push(explains(row, &role)?);
@@ -108,6 +107,17 @@ fn rights(row: &PgRow) -> Result<Vec<DoctorLine>, sqlx::Error> {
         ));
     }
     Ok(lines)
+}
+
+/// How the server comes to load it beside what it loads `now`, each in quotes; `None` where that is not told. One
+/// string for all of them would be taken for one library, and the server would not start again.
+fn preload(now: Option<&str>) -> String {
+    let first = match now {
+        None => "put pg_stat_statements into shared_preload_libraries, beside what stands there".to_owned(),
+        Some("") => "alter system set shared_preload_libraries = 'pg_stat_statements'".to_owned(),
+        Some(now) => format!("alter system set shared_preload_libraries = {now}, 'pg_stat_statements'"),
+    };
+    format!("{first}; restart the server; create extension if not exists pg_stat_statements")
 }
 
 /// Whether the planner may look at what applications read: a plan needs the rights of its statement.

@@ -21,7 +21,10 @@ select current_setting('server_version'),
        (select string_agg(distinct format('grant usage on schema %1$I to %2$I; grant select on all tables in schema %1$I to %2$I',
                                           s.closed, current_user), '; ')
         from unnest(t.schemas) as s (closed)),
-       format('%I', current_database())
+       format('%I', current_database()),
+       (select coalesce((select string_agg(quote_literal(trim(one)), ', ')
+                         from unnest(string_to_array(s.setting, ',')) as l (one) where trim(one) <> ''), '')
+        from pg_settings s where s.name = 'shared_preload_libraries')
 from (select count(*) as all_tables,
              count(*) filter (where r.may) as readable,
              (array_agg(distinct r.nspname) filter (where not r.may))[1:3] as schemas
