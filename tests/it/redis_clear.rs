@@ -145,6 +145,11 @@ async fn what_must_not_be_cleared_is_refused() {
         target(&format!("redis://eye:pw@127.0.0.1:{}/0", server.port()), &[("a", "cache:a:", false)]);
     let refusal = plan(&limited, "a").await.unwrap_err();
     assert!(refusal.says.as_str().contains("ACL SETUSER eye '(+unlink ~cache:a:*)'"), "{refusal}");
+    // Who may not count the keys would be told of none, and clear many.
+    run(&mut other, &["ACL", "SETUSER", "blind", "on", ">pw", "~*", "+@all", "-dbsize"]).await;
+    let blind = limited.clone().with_url(&format!("redis://blind:pw@127.0.0.1:{}/0", server.port()));
+    let refusal = plan(&blind, "a").await.unwrap_err();
+    assert!(refusal.says.as_str().contains("+dbsize"), "{refusal}");
     // A clear that was planned while it was still allowed breaks off and says so.
     let (outcome, _) = act(&limited, planned_more, &StopFlag::default()).await;
     assert_eq!((outcome.kind, outcome.deleted), (OutcomeKind::Failed, Some(0)), "{}", outcome.says);

@@ -192,8 +192,11 @@ impl Facts {
         let [info, keys, time, user, pexpire, scan] = values.as_slice() else {
             return Err("an answer is missing".into());
         };
-        if let Some(why) = refused(&values[..1]) {
-            return Err(format!("cannot look before clearing: {why}; mend: ACL SETUSER <user> +info"));
+        // Without the number of all keys, those of the namespace in a large one would read as none.
+        if let Some(why) = refused(&values[..2]) {
+            return Err(format!(
+                "cannot look before clearing: {why}; mend: ACL SETUSER <user> +info +dbsize"
+            ));
         }
         let text = text(info);
         let field = |name: &str| {

@@ -45,7 +45,7 @@ const RIGHTS: &[Right] = &[
     right(&["SLOWLOG", "GET", "1"], "slow commands stay unseen", "+slowlog|get"),
     right(&["SCAN", "0", "COUNT", "1"], "no namespace can be measured or cleared", "+scan"),
     right(&["CLIENT", "LIST"], "which client is at fault is not told", "+client|list"),
-    right(&["DBSIZE"], "a clear does not know how far it is", "+dbsize"),
+    right(&["DBSIZE"], "a clear cannot tell how much it would take, and is refused", "+dbsize"),
     right(&["TIME"], "a plan does not tell when it was read", "+time"),
     of_a_key(&["TYPE"], "a clear's plan does not tell the types of its keys", "+type"),
     of_a_key(&["PTTL"], "a clear's plan does not tell when its keys expire", "+pttl"),
