@@ -68,6 +68,8 @@ fn text(targets: &[TargetSpec]) -> String {
         writeln!(out, "\n[[target]]\nid = \"{}\"\nkind = \"{}\"", target.id, target.kind).ok();
         if let Some(url) = &target.url {
             writeln!(out, "url = {}", toml::Value::String(url.expose().to_owned())).ok();
+        } else if target.kind == "postgres" {
+            out.push_str("# found by PGHOST and the like; where those are not set: url = \"postgres://…\"\n");
         }
         out.push_str(match target.kind.as_str() {
             "postgres" => {

@@ -10,6 +10,7 @@ use super::end::{End, Fail, say};
 use super::run::{env, quiet_config};
 use crate::config::find;
 use crate::journal::{Entry, EntryKind, Journal, Reader};
+use crate::model::words::{bytes, many};
 use crate::model::{Outcome, SafeText, Timestamp};
 use crate::shell::clock;
 
@@ -22,12 +23,13 @@ pub(super) fn run(global: &Global, args: &JournalArgs) -> Result<End, Fail> {
     let failed = |err: crate::journal::JournalError| Fail::new(1, &err.to_string());
     let path = Journal::place(configured.as_deref(), &env).map_err(failed)?;
     let reader = Reader::read(&path).map_err(failed)?;
+    if reader.left_out > 0 {
+        let old = bytes(reader.left_out as f64);
+        say(&format!("warroom: the oldest {old} of {} are not told: it is too long", path.display()));
+    }
     if reader.skipped > 0 {
-        say(&format!(
-            "warroom: {} lines of {} could not be read and were stepped over",
-            reader.skipped,
-            path.display()
-        ));
+        let lines = many(reader.skipped as u64, "line", "lines");
+        say(&format!("warroom: {lines} of {} could not be read and passed over", path.display()));
     }
     let unsettled: Vec<String> = reader.unsettled().iter().map(|entry| entry.id.clone()).collect();
     let outcomes: HashMap<String, Outcome> = reader

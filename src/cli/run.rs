@@ -83,11 +83,42 @@ fn carry_out(verb: Verb, global: &Global) -> Result<End, Fail> {
     }
 }
 
+/// What no argument tells.
+const AROUND: &str = "\
+.SH ENVIRONMENT
+.TP
+WARROOM_CONFIG
+The config file, where --config names none.
+.TP
+WARROOM_READ_ONLY
+1: no action is possible.
+.TP
+NO_COLOR
+Attributes in place of colours.
+.TP
+PGHOST, PGSERVICE and the like
+libpq's own: for a target of kind postgres without a url.
+.TP
+SSL_CERT_FILE
+Whom to trust behind https://, in place of this machine's authorities.
+.SH FILES
+.TP
+./warroom.toml, $XDG_CONFIG_HOME/warroom/warroom.toml, /etc/warroom/warroom.toml
+The config; the first that is there.
+.TP
+$XDG_STATE_HOME/warroom/journal.jsonl
+What was done, unless the config names another place.
+.TP
+~/.pgpass, ~/.pg_service.conf
+As libpq reads them.
+";
+
 /// The page of the command itself, then one section for each verb.
 fn man() -> Result<End, Fail> {
     let mut out = Vec::new();
     let failed = |err: std::io::Error| Fail::new(1, &err.to_string());
     clap_mangen::Man::new(Words::command()).render(&mut out).map_err(failed)?;
+    out.extend(AROUND.bytes());
     let mut command = Words::command();
     command.build();
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
@@ -96,7 +127,13 @@ fn man() -> Result<End, Fail> {
         page.render_description_section(&mut out).map_err(failed)?;
         page.render_options_section(&mut out).map_err(failed)?;
     }
-    Ok(End::new(String::from_utf8_lossy(&out).into_owned(), 0))
+    let mut page = String::from_utf8_lossy(&out).into_owned();
+    for verb in command.get_subcommands() {
+        // They stand in this page and have none of their own.
+        let name = verb.get_name();
+        page = page.replace(&format!("warroom\\-{name}(1)"), &format!("warroom {name}"));
+    }
+    Ok(End::new(page, 0))
 }
 
 /// A variable of the environment.

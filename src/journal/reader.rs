@@ -20,6 +20,8 @@ pub struct Reader {
     pub entries: Vec<Entry>,
     /// Lines that could not be read (torn by a crash, or not ours).
     pub skipped: usize,
+    /// Bytes at its beginning that were not read: it is longer than what is read at once.
+    pub left_out: u64,
 }
 
 impl Reader {
@@ -29,7 +31,9 @@ impl Reader {
     /// When the file is there and cannot be read.
     pub fn read(path: &Path) -> Result<Self, JournalError> {
         let mut tail = Tail::from_start(path);
-        let mut reader = Self::default();
+        let mut reader = Self { left_out: tail.offset, ..Self::default() };
+        // The first line of what is read may well be the end of one.
+        let mut cut = tail.offset > 0;
         loop {
             let before = tail.offset;
             tail.step(&mut reader).map_err(|source| JournalError::Io {
@@ -37,6 +41,9 @@ impl Reader {
                 doing: "reading",
                 source,
             })?;
+            if std::mem::take(&mut cut) {
+                reader.skipped = reader.skipped.saturating_sub(1);
+            }
             if tail.offset == before {
                 return Ok(reader);
             }
