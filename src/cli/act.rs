@@ -7,7 +7,7 @@ use super::args::{ClearArgs, Consent, Global, KillArgs, MarkArgs, PauseArgs, Ser
 use super::end::{End, Fail};
 use super::perform::perform;
 use super::run::{config, env, quiet_config, runtime};
-use crate::config::{Config, find};
+use crate::config::{Config, find, without_file};
 use crate::journal::{Author, Journal, actor};
 use crate::model::{
     BackendKey, Clearing, Intent, QueueChange, Refusal, ServerChange, TargetId, Way, pause_reach,
@@ -146,10 +146,7 @@ pub(super) fn mark(global: &Global, args: &MarkArgs) -> Result<End, Fail> {
         quiet_config(global)?
     } else {
         // Without a config there is nothing to look for here: a mark needs only the journal.
-        let mut config = Config::default();
-        config.environment.read_only = global.read_only;
-        config.environment.read_only_from = "--read-only";
-        Arc::new(config)
+        Arc::new(without_file(&global.flags(), &env)?)
     };
     let hands = hands(&config);
     let runtime = runtime()?;

@@ -241,6 +241,16 @@ fn places(doc: &mut Document<'_>, top: &Section<'_, '_>, context: &Context<'_>, 
     }
 }
 
+/// The settings of who needs no target and has no file: only flags and environment speak.
+///
+/// # Errors
+/// When the environment cannot be understood.
+pub fn without_file(flags: &Flags, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigError> {
+    let mut config = Config::default();
+    lay_over(&mut config, flags, env)?;
+    Ok(config)
+}
+
 /// `read_only`: the flag beats the environment, which beats the file.
 fn lay_over(
     config: &mut Config,

@@ -23,7 +23,7 @@ pub use application::ApplicationPattern;
 pub use discover::{Surroundings, discover, discover_in};
 pub use document::{parse_duration, say_duration};
 pub use error::{ConfigError, Fault};
-pub use load::{Flags, Known, find, load, read};
+pub use load::{Flags, Known, find, load, read, without_file};
 pub use show::Setting;
 pub use spec::{Config, ConfirmRule, Environment, LabSettings, NotifySettings, Secret, TargetSpec};
 pub use thresholds::{Limits, Thresholds};

@@ -53,6 +53,8 @@ fn a_deploy_script_marks_without_a_config_and_the_journal_tells_it() {
     let (code, out, _) = run(home.path(), &["mark", "v8.1.2", "--note", "checkout", "--json"]);
     let said: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, said["outcome"].as_str()), (0, Some("done")));
+    let refused = warroom(home.path(), &["mark", "v8"]).env("WARROOM_READ_ONLY", "1").output().unwrap();
+    assert_eq!(refused.status.code(), Some(4), "{refused:?}");
     let (_, journal, _) = run(home.path(), &["journal", "--json"]);
     let line: Value = serde_json::from_str(journal.lines().next().unwrap()).unwrap();
     assert_eq!((&line["id"], line["actor"]["user"].as_str()), (&said["id"], Some("oncall")));
