@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::document::{Document, Section};
+use super::file_text::file_text;
 use super::target::{ADDRESS, Context, Takes, resolve};
 use super::{Secret, TargetSpec};
 
@@ -49,8 +50,7 @@ pub(super) fn address(
             let Some((path, _)) = doc.text(at, "url_file") else { return };
             let path = resolve(context, &path);
             let from = format!("{} (url_file)", path.display());
-            let found = std::fs::read_to_string(&path).map_err(|err| format!("cannot be read: {err}"));
-            take(spec, takes, found.map(|text| text.trim().to_owned()), &from);
+            take(spec, takes, file_text(&path).map(|text| text.trim().to_owned()), &from);
         }
     }
 }

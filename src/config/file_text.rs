@@ -15,7 +15,7 @@ pub(super) fn file_text(path: &Path) -> Result<String, String> {
     let read = std::fs::File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
     read.map_err(|err| format!("cannot be read: {err}"))?;
     if bytes.len() as u64 > MOST {
-        return Err(format!("is longer than {} MB: is it a config?", MOST >> 20));
+        return Err(format!("is longer than {} MB: is it the right file?", MOST >> 20));
     }
     String::from_utf8(bytes).map_err(|err| {
         let before = &err.as_bytes()[..err.utf8_error().valid_up_to()];

@@ -123,6 +123,8 @@ impl Assessment {
     pub fn unknown(mut self, says: impl Into<String>) -> Self {
         self.entered = Severity::Unknown;
         self.kept = Severity::Unknown;
+        // What cannot be seen is not seen at any look.
+        self.level = Severity::Unknown;
         self.says = says.into();
         self
     }

@@ -133,6 +133,8 @@ mod tests {
         let mut brief = Steady::brief();
         assert_eq!(brief.settle(&full, at(0)), (Severity::Critical, at(0)));
         assert_eq!(brief.settle(&cpu(0.50).level(), at(10)).0, Severity::Ok);
+        let unseen = cpu(0.0).unknown("the role may not see it");
+        assert_eq!(Steady::brief().settle(&unseen, at(0)).0, Severity::Unknown);
         // What a rate adds to a level waits as ever.
         let stalls = cpu(0.75).level().at_least(Severity::Critical);
         assert_eq!(Steady::brief().settle(&stalls, at(0)).0, Severity::Warning);

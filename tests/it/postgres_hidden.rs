@@ -6,7 +6,7 @@ use warroom::config::TargetSpec;
 use warroom::lab::postgres::{Settings, start_with};
 use warroom::model::{Backend, OutcomeKind, Resource, Severity, TargetId};
 
-use crate::postgres::{Client, accounts, backend, poll, poll_until, source};
+use crate::postgres::{Client, accounts, backend, poll, poll_until, server, source};
 use crate::postgres_actions::terminate;
 use crate::postgres_detect::{finding, judged};
 use crate::postgres_versions::programs;
@@ -74,4 +74,20 @@ async fn what_a_role_may_not_see_is_told_on_13() {
 #[tokio::test]
 async fn what_a_role_may_not_see_is_told_on_18() {
     on(18).await;
+}
+
+/// A script takes 0 for "all is well": what cannot be seen is not well, also where only two looks are taken.
+#[tokio::test]
+async fn a_check_that_may_not_see_the_sessions_says_so_by_its_exit() {
+    let server = server(&[]);
+    Client::as_role(&server, "postgres", "dba").await.run("create role nosy login").await;
+    let mut busy = Client::new(&server, "web.1").await;
+    busy.run("select 1").await;
+    let home = tempfile::tempdir().unwrap();
+    let text =
+        format!("[[target]]\nid = \"primary\"\nkind = \"postgres\"\nurl = \"{}\"\n", server.url("nosy"));
+    std::fs::write(home.path().join("warroom.toml"), text).unwrap();
+    let (code, out, err) = super::cli::run(home.path(), &["check"]);
+    assert_eq!(code, 3, "{out}{err}");
+    assert!(out.contains("hidden from us") && out.contains("pg_monitor"), "{out}");
 }
