@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::earlier::{Earlier, Place};
 use super::reach::Sort;
-use crate::model::{Finding, Resource, Severity, TargetId, Timestamp};
+use crate::model::{Culprit, Finding, Resource, Severity, TargetId, Timestamp};
 
 /// A cause may become visible this much later than its symptom and still be the cause, for each
 /// step it stands ahead of it in `reach.rs`.
@@ -26,6 +26,12 @@ fn is_claim(finding: &Finding) -> bool {
 /// Whether it harms somebody by itself, which being busy does not.
 const fn harms(resource: Resource) -> bool {
     !matches!(resource, Resource::HostCpu | Resource::PostgresLoad | Resource::PostgresVacuum)
+}
+
+/// Whether it is a full file system: that is nobody's symptom, while waits for a disk may well be one.
+fn is_fill(finding: &Finding) -> bool {
+    let mount = |it: &Culprit| matches!(it, Culprit::Device { name } if name.as_str().starts_with('/'));
+    finding.resource == Resource::HostDisk && finding.culprit.as_ref().is_some_and(mount)
 }
 
 /// Whether trouble of this sort that began then was lived with when the other began.
@@ -157,7 +163,7 @@ fn parents(findings: &[Finding], home: Home<'_>, blamed: &BTreeMap<String, Blame
         let may = |cause: &Finding| in_time(cause, symptom) && blame.is_none_or(|it| it.allows(cause));
         let place = Place { target: symptom.target.target_name(), machine: homes[at].as_deref() };
         // The nearest step of the chain: of what can cause it, the one furthest from the root.
-        let causes = earlier.causes(symptom, place, &may);
+        let causes = if is_fill(symptom) { Vec::new() } else { earlier.causes(symptom, place, &may) };
         out[at] = causes.into_iter().max_by_key(|before| {
             let cause = &findings[*before];
             let near = cause.target.same_target(&symptom.target);
@@ -188,6 +194,19 @@ mod tests {
             remedy: None,
             caused_by: None,
         }
+    }
+
+    #[test]
+    fn a_full_file_system_is_nobodys_symptom_and_waits_for_a_disk_are() {
+        let judged = |name: &str| {
+            let disk = finding(Resource::HostDisk, "db1", Severity::Warning, 6);
+            let disk = Finding { culprit: Some(Culprit::Device { name: name.into() }), ..disk };
+            let mut all = vec![disk, finding(Resource::HostMemory, "db1", Severity::Warning, 5)];
+            Causes::default().tie(&mut all, at(7), &|target| Some(target.to_string()));
+            all.into_iter().find(|it| it.resource == Resource::HostDisk).and_then(|it| it.caused_by)
+        };
+        assert_eq!(judged("/var"), None);
+        assert_eq!(judged("vda"), Some("host.memory@db1".into()));
     }
 
     #[test]
