@@ -192,6 +192,11 @@ impl Target {
         self.history.iter().map(|at| &at.it)
     }
 
+    /// The same, each with when it was read.
+    pub fn recent_at(&self) -> impl Iterator<Item = (Timestamp, &Sample)> {
+        self.history.iter().map(|at| (at.at, &at.it))
+    }
+
     /// Age of the last good answer at `now`: of the look itself, where somebody in between looked for us
     /// and tells when that was.
     #[must_use]

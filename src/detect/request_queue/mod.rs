@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use self::accept_wait::{Accept, accept_queue, door};
 pub(super) use self::app_wait::detect as apps;
-use self::proxy_wait::{ServerWindow, mean_wait};
+use self::proxy_wait::{ServerWindow, longest_queue, mean_wait};
 use self::reason::reason;
 use super::{Assessment, View};
 use crate::model::words::{millis, per_second};
@@ -69,7 +69,7 @@ fn judge(view: &View<'_>, target: &Target, sample: &ProxySample, backend: &Proxy
 
     let rate = target.proxy_window().and_then(|rows| rows.get(backend.name.as_str())?.requests);
     let proxy = rate.and_then(|rate| in_proxy(target, backend, rate));
-    let proxy = proxy.map(|ms| ms.min(longest(view, target, &row)));
+    let proxy = proxy.map(|ms| ms.min(longest(view, target, backend, &row)));
     let door = door.zip(rate.filter(|rate| *rate > 0.0)).map(|(door, rate)| (door.seen, 1e3 / rate));
     let chance = accept.chance_ms + door.map_or(0.0, |(door, each)| door.chance() * each);
     let door = door.map(|(door, each)| door.mean * each);
@@ -249,13 +249,23 @@ fn takes(server: &ProxyServer) -> bool {
     open && (!server.backup || server.in_flight > 0)
 }
 
-/// The longest that a request can have waited, ms: nobody waits longer than since the queue was last calm.
-/// Where little is served, depth against pace would tell of waits that lie ahead.
-fn longest(view: &View<'_>, target: &Target, row: &TargetId) -> f64 {
-    let calm = view.limits(Resource::RequestQueue, row).warning;
-    let ring = view.store.course(row, Metric::Resource(Resource::RequestQueue));
-    let last = ring.and_then(|ring| ring.points().rfind(|(_, ms)| ms.is_some_and(|ms| ms < calm)));
-    last.map_or(f64::INFINITY, |(at, _)| (view.now.seconds_since(at) + target.info.every.as_secs_f64()) * 1e3)
+/// The longest that a request can have waited, ms: nobody waits longer than there was a queue. Where little is
+/// served, depth against pace would tell of waits that lie ahead.
+fn longest(view: &View<'_>, target: &Target, backend: &ProxyBackend, row: &TargetId) -> f64 {
+    let mut depths: Vec<(f64, u64)> = Vec::new();
+    for (at, sample) in target.recent_at() {
+        let Sample::Proxy(proxy) = sample else { continue };
+        let found = proxy.backends.iter().find(|it| it.name == backend.name);
+        depths.extend(found.map(|it| (view.now.seconds_since(at), it.queue)));
+    }
+    // A queue that is older than the window began when all was calm last.
+    let since_calm = || {
+        let calm = view.limits(Resource::RequestQueue, row).warning;
+        let ring = view.store.course(row, Metric::Resource(Resource::RequestQueue))?;
+        let (at, _) = ring.points().rfind(|(_, ms)| ms.is_some_and(|ms| ms < calm))?;
+        Some(view.now.seconds_since(at) + target.info.every.as_secs_f64())
+    };
+    longest_queue(&depths).or_else(since_calm).map_or(f64::INFINITY, |seconds| seconds * 1e3)
 }
 
 /// The mean wait in the proxy's queue over the window; `None` where the proxy is blind or nothing was served.

@@ -73,6 +73,21 @@ pub(super) fn mean_wait(
     Some(told.clamp((seen - spread).max(0.0) * weight, (seen + spread + 3.0) * weight))
 }
 
+/// The longest there was a queue, seconds, by how long ago each look was and the depth it saw, oldest first.
+/// `None` where it was there at the first look already, or there were not two.
+pub(super) fn longest_queue(looks: &[(f64, u64)]) -> Option<f64> {
+    let (&(mut empty, _), later) =
+        looks.split_first().filter(|(first, later)| first.1 == 0 && !later.is_empty())?;
+    let mut longest: f64 = 0.0;
+    for &(ago, depth) in later {
+        longest = longest.max(empty - ago);
+        if depth == 0 {
+            empty = ago;
+        }
+    }
+    Some(longest.max(empty))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,5 +136,17 @@ mod tests {
     fn young_averages_are_plain_means() {
         let young = server((10, 55), (100, 200));
         assert_eq!(young.mean(), Some(100.0));
+    }
+    #[test]
+    fn nobody_waited_longer_than_there_was_a_queue() {
+        let seen = |depths: &[u64]| {
+            let looks: Vec<_> =
+                depths.iter().rev().enumerate().map(|(ago, depth)| (ago as f64, *depth)).rev().collect();
+            longest_queue(&looks)
+        };
+        assert_eq!(seen(&[0, 5, 9, 40]), Some(3.0), "it is still there");
+        assert_eq!(seen(&[0, 5, 0, 0, 9, 9, 0, 2]), Some(3.0), "the longest of several");
+        assert_eq!(seen(&[3, 0, 0]), None, "older than the looks");
+        assert_eq!((seen(&[]), seen(&[0])), (None, None));
     }
 }
