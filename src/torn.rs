@@ -1,6 +1,7 @@
 //! Answers as a broken server, a full disk or a cut connection gives them, for the tests of whatever reads one.
 //! The same damage in every run: nothing here is left to chance.
 
+use fastrand::Rng;
 use redis::Value;
 
 /// What a reader least expects at any place.
@@ -38,18 +39,6 @@ const DAMAGES: usize = 4_000;
 /// Bytes that are read in all: of a long answer fewer damages are tried, and cuts at fewer places.
 const BYTES: usize = 4_000_000;
 
-/// Numbers that look like chance and are none (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % limit.max(1) as u64).unwrap_or(0)
-    }
-}
-
 /// Reads `whole` cut at every place, and damaged in thousands of ways. A panic is the failure.
 pub(crate) fn each_torn(whole: &[u8], mut read: impl FnMut(&[u8])) {
     read(whole);
@@ -58,10 +47,10 @@ pub(crate) fn each_torn(whole: &[u8], mut read: impl FnMut(&[u8])) {
         read(&whole[..at]);
         read(&whole[at..]);
     }
-    let mut dice = Dice(0x5eed_5eed_5eed_5eed);
+    let mut dice = Rng::with_seed(0x5eed_5eed_5eed_5eed);
     for _ in 0..times {
         let mut torn = whole.to_vec();
-        for _ in 0..=dice.below(3) {
+        for _ in 0..=dice.usize(..3) {
             damage(&mut torn, &mut dice);
         }
         read(&torn);
@@ -73,12 +62,12 @@ pub(crate) fn each_torn_text(whole: &str, mut read: impl FnMut(&str)) {
     each_torn(whole.as_bytes(), |torn| read(&String::from_utf8_lossy(torn)));
 }
 
-fn damage(torn: &mut Vec<u8>, dice: &mut Dice) {
-    let at = dice.below(torn.len());
-    let some = (at + 1 + dice.below(40)).min(torn.len());
-    let hostile = HOSTILE[dice.below(HOSTILE.len())].bytes();
-    match dice.below(6) {
-        0 if !torn.is_empty() => torn[at] = u8::try_from(dice.below(256)).unwrap_or(0),
+fn damage(torn: &mut Vec<u8>, dice: &mut Rng) {
+    let at = dice.usize(..torn.len().max(1));
+    let some = (at + 1 + dice.usize(..40)).min(torn.len());
+    let hostile = HOSTILE[dice.usize(..HOSTILE.len())].bytes();
+    match dice.usize(..6) {
+        0 if !torn.is_empty() => torn[at] = u8::try_from(dice.usize(..256)).unwrap_or(0),
         1 => drop(torn.drain(at..some)),
         2 => {
             let again = torn[at..some].to_vec();
@@ -101,11 +90,11 @@ pub(crate) fn each_torn_answer(whole: &[Value], mut read: impl FnMut(&[Value])) 
     for cut in 0..whole.len() {
         read(&whole[..cut]);
     }
-    let mut dice = Dice(0x5eed_0a45_5eed_0a45);
+    let mut dice = Rng::with_seed(0x5eed_0a45_5eed_0a45);
     for _ in 0..DAMAGES {
         let mut torn = whole.to_vec();
-        for _ in 0..=dice.below(3) {
-            let at = dice.below(torn.len());
+        for _ in 0..=dice.usize(..3) {
+            let at = dice.usize(..torn.len().max(1));
             if let Some(answer) = torn.get_mut(at) {
                 damage_answer(answer, &mut dice);
             }
@@ -114,13 +103,13 @@ pub(crate) fn each_torn_answer(whole: &[Value], mut read: impl FnMut(&[Value])) 
     }
 }
 
-fn damage_answer(answer: &mut Value, dice: &mut Dice) {
+fn damage_answer(answer: &mut Value, dice: &mut Rng) {
     if let Value::Array(parts) | Value::Set(parts) = answer
         && !parts.is_empty()
-        && dice.below(4) > 0
+        && dice.usize(..4) > 0
     {
-        let at = dice.below(parts.len());
-        match dice.below(8) {
+        let at = dice.usize(..parts.len());
+        match dice.usize(..8) {
             0 => drop(parts.remove(at)),
             1 => parts.push(parts[at].clone()),
             _ => damage_answer(&mut parts[at], dice),
@@ -128,14 +117,14 @@ fn damage_answer(answer: &mut Value, dice: &mut Dice) {
         return;
     }
     if let Value::BulkString(bytes) = answer
-        && dice.below(2) == 0
+        && dice.usize(..2) == 0
     {
         return damage(bytes, dice);
     }
-    *answer = match dice.below(7) {
+    *answer = match dice.usize(..7) {
         0 => Value::Nil,
-        1 => Value::Int([0, -1, i64::MIN, i64::MAX][dice.below(4)]),
-        2 => Value::BulkString(HOSTILE[dice.below(HOSTILE.len())].into()),
+        1 => Value::Int([0, -1, i64::MIN, i64::MAX][dice.usize(..4)]),
+        2 => Value::BulkString(HOSTILE[dice.usize(..HOSTILE.len())].into()),
         3 => Value::BulkString(vec![0xff, 0xfe, 0]),
         4 => Value::SimpleString("OK".into()),
         5 => Value::Array(vec![]),

@@ -102,20 +102,14 @@ mod tests {
     #[test]
     fn every_cause_that_comes_first_is_found_without_looking_at_all() {
         let rules = ["test", "workers_busy", "pool_wait", "no_worker"];
-        let mut dice = 0x9e37_79b9_u32;
-        let mut roll = |sides: u32| {
-            dice ^= dice << 13;
-            dice ^= dice >> 17;
-            dice ^= dice << 5;
-            dice % sides
-        };
+        let mut dice = fastrand::Rng::with_seed(0x9e37_79b9);
         let mut findings: Vec<Finding> = (0..400)
             .map(|_| Finding {
-                rule: rules[roll(4) as usize].into(),
-                resource: Resource::ALL[roll(u32::try_from(Resource::ALL.len()).expect("few")) as usize],
-                target: ["a", "a/x", "a/y", "b", "b/x", "c"][roll(6) as usize].parse().expect("legal"),
+                rule: rules[dice.usize(..rules.len())].into(),
+                resource: Resource::ALL[dice.usize(..Resource::ALL.len())],
+                target: ["a", "a/x", "a/y", "b", "b/x", "c"][dice.usize(..6)].parse().expect("legal"),
                 severity: Severity::Warning,
-                since: Timestamp::from_micros(i64::from(roll(2_000)) * 1_000_000),
+                since: Timestamp::from_micros(dice.i64(0..2_000) * 1_000_000),
                 says: String::new(),
                 culprit: None,
                 remedy: None,

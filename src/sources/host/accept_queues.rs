@@ -84,13 +84,9 @@ pub(super) struct Queues {
 
 fn sample_for_ever(seen: &Weak<Mutex<Seen>>) {
     // The pause varies, so that work in step with it is not always met at the same moment.
-    let mut dice: u32 = 0x9e37_79b9;
     let mut pause = EVERY;
     loop {
-        dice ^= dice << 13;
-        dice ^= dice >> 17;
-        dice ^= dice << 5;
-        thread::sleep(pause.mul_f64(0.5 + f64::from(dice) / f64::from(u32::MAX)));
+        thread::sleep(pause.mul_f64(0.5 + fastrand::f64()));
         let Some(seen) = seen.upgrade() else { return };
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         // A refusal is told by the next poll, which looks for itself.

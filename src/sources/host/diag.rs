@@ -81,13 +81,19 @@ pub(super) enum DiagError {
 /// walks the table of connections once, which is what a look costs where they are few.
 pub(super) fn request_both(which: Which, sequence: u32) -> [u8; REQUEST_BOTH] {
     let (state, extra) = wanted(which);
-    let mut out = [0; REQUEST_BOTH];
-    out[0..4].copy_from_slice(&76u32.to_ne_bytes());
-    out[4..6].copy_from_slice(&BOTH_FAMILIES.to_ne_bytes());
-    out[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
-    out[8..12].copy_from_slice(&sequence.to_ne_bytes());
+    let mut out = headed::<REQUEST_BOTH>(BOTH_FAMILIES, sequence);
     out[19] = extra;
     out[68..72].copy_from_slice(&(1u32 << state).to_ne_bytes());
+    out
+}
+
+/// An empty message of this length behind its `nlmsghdr`.
+fn headed<const LENGTH: usize>(kind: u16, sequence: u32) -> [u8; LENGTH] {
+    let mut out = [0; LENGTH];
+    out[0..4].copy_from_slice(&u32::try_from(LENGTH).unwrap_or(u32::MAX).to_ne_bytes());
+    out[4..6].copy_from_slice(&kind.to_ne_bytes());
+    out[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
+    out[8..12].copy_from_slice(&sequence.to_ne_bytes());
     out
 }
 
@@ -102,11 +108,7 @@ const fn wanted(which: Which) -> (u8, u8) {
 /// A request for the TCP sockets of one family.
 pub(super) fn request(family: Family, which: Which, sequence: u32) -> [u8; REQUEST] {
     let (state, extra) = wanted(which);
-    let mut out = [0; REQUEST];
-    out[0..4].copy_from_slice(&72u32.to_ne_bytes());
-    out[4..6].copy_from_slice(&BY_FAMILY.to_ne_bytes());
-    out[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
-    out[8..12].copy_from_slice(&sequence.to_ne_bytes());
+    let mut out = headed::<REQUEST>(BY_FAMILY, sequence);
     out[16] = family.number();
     out[17] = IPPROTO_TCP;
     out[18] = extra;

@@ -1,6 +1,7 @@
 //! Servers gone mad: every figure and every text of a sample may be anything that its type can hold. Nothing that
 //! keeps, judges or draws it may panic, and nothing on the screen may be more than letters.
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 use warroom::app::{Pane, Place};
 use warroom::model::{Millis, PollError, PollErrorKind, Reading, Sample, TargetId};
@@ -12,32 +13,20 @@ use super::scenes::{Lab, at};
 /// Worlds that are drawn.
 const WORLDS: i64 = 250;
 
-/// Numbers that look like chance and are none (xorshift): the same worlds in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % limit.max(1) as u64).unwrap_or(0)
-    }
-}
-
 /// Changes one thing somewhere in a sample's JSON.
-fn madden(value: &mut Value, dice: &mut Dice) {
+fn madden(value: &mut Value, dice: &mut Rng) {
     match value {
-        Value::Array(all) if !all.is_empty() && dice.below(6) > 0 => {
-            let at = dice.below(all.len());
+        Value::Array(all) if !all.is_empty() && dice.usize(..6) > 0 => {
+            let at = dice.usize(..all.len());
             madden(&mut all[at], dice);
         }
         Value::Object(all) if !all.is_empty() => {
-            let at = dice.below(all.len());
+            let at = dice.usize(..all.len());
             if let Some(one) = all.values_mut().nth(at) {
                 madden(one, dice);
             }
         }
-        Value::Array(all) => match dice.below(3) {
+        Value::Array(all) => match dice.usize(..3) {
             0 => all.clear(),
             1 => all.truncate(1),
             _ => *all = all.iter().cycle().take(all.len() * 40).cloned().collect(),
@@ -56,7 +45,7 @@ fn madden(value: &mut Value, dice: &mut Dice) {
                 json!(u32::MAX),
                 json!(0.5),
             ];
-            *value = numbers[dice.below(numbers.len())].clone();
+            *value = numbers[dice.usize(..numbers.len())].clone();
         }
         Value::String(_) => {
             let long = "數".repeat(3_000);
@@ -72,12 +61,12 @@ fn madden(value: &mut Value, dice: &mut Dice) {
                 "a/b/c",
                 "\u{0}",
             ];
-            *value = json!(texts[dice.below(texts.len())]);
+            *value = json!(texts[dice.usize(..texts.len())]);
         }
         Value::Bool(it) => *it = !*it,
         Value::Null | Value::Object(_) => {
             let any = [json!(u64::MAX), json!(1e308), json!("x"), json!([]), json!(true), json!(0)];
-            *value = any[dice.below(any.len())].clone();
+            *value = any[dice.usize(..any.len())].clone();
         }
     }
 }
@@ -96,17 +85,17 @@ fn servers_gone_mad_are_kept_judged_and_drawn() {
     assert!(sane.len() >= 8, "{}", sane.len());
     let places: Vec<Place> =
         Pane::ALL.iter().flat_map(|pane| pane.tabs().iter().map(|tab| Place::Zoom(*pane, *tab))).collect();
-    let (mut dice, mut mad) = (Dice(0x5eed_0b5e_55ed), 0_u32);
+    let (mut dice, mut mad) = (Rng::with_seed(0x5eed_0b5e_55ed), 0_u32);
     for round in 1..=WORLDS {
         let now = at(lab.second + round);
         for (target, sane) in &sane {
             let mut sample = sane.clone();
-            for _ in 0..=dice.below(6) {
+            for _ in 0..=dice.usize(..6) {
                 madden(&mut sample, &mut dice);
             }
             let sample = match serde_json::from_value::<Sample>(sample) {
                 Ok(sample) => Ok(sample),
-                Err(_) if dice.below(8) == 0 => Err(PollError::new(PollErrorKind::Garbage, "garbage")),
+                Err(_) if dice.usize(..8) == 0 => Err(PollError::new(PollErrorKind::Garbage, "garbage")),
                 Err(_) => continue,
             };
             mad += 1;
@@ -115,7 +104,7 @@ fn servers_gone_mad_are_kept_judged_and_drawn() {
         let world = &mut lab.app.world;
         world.judgement = world.judge.judge(&mut world.store, now).0;
         (world.at, lab.app.now) = (now, now);
-        let place = &places[dice.below(places.len())];
+        let place = &places[dice.usize(..places.len())];
         for (stack, width, height) in [
             (vec![], 80, 24),
             (vec![], 120, 40),
